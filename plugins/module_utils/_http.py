@@ -1,0 +1,193 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP transport: one kept-alive session, safe repeats, and no writes in check mode."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import Any, Callable, Iterable, Mapping, Optional
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util.retry import Retry
+except ImportError as error:
+    REQUESTS_IMPORT_ERROR: Optional[ImportError] = error
+else:
+    REQUESTS_IMPORT_ERROR = None
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
+    ApiError,
+    ReadOnlyError,
+    StackError,
+    Unreachable,
+)
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+REPEATABLE_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
+REPEATABLE_STATUS = (429, 502, 503, 504)
+LONGEST_MESSAGE = 500
+
+
+class Answer:
+    """What the server said: ``status``, ``headers``, ``text`` and, where it is JSON, ``json``."""
+
+    def __init__(self, method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> None:
+        self.method = method
+        self.path = path
+        self.status = status
+        self.headers = headers
+        self.text = text
+
+    @property
+    def json(self) -> Any:
+        """The decoded body.
+
+        :raises ApiError: when the body is not JSON, as while a server is still starting.
+        """
+        try:
+            return jsonlib.loads(self.text)
+        except ValueError:
+            kind = self.headers.get("Content-Type", "no content type")
+            raise ApiError(
+                self.method, self.path, self.status, f"expected JSON, got {kind}: {self.text[:80]!r}"
+            ) from None
+
+
+def default_explain(body: Any) -> str:
+    """The server's own message in the shapes that most servers use."""
+    if isinstance(body, Mapping):
+        for key in ("message", "error", "detail"):
+            if isinstance(body.get(key), str):
+                return body[key]
+    return "" if body is None else jsonlib.dumps(body)
+
+
+class Http:
+    """A client for one server.
+
+    :param base_url: scheme, host and port, with or without a trailing slash
+    :param headers: sent with every request; values of names in ``secrets`` never show in messages
+    :param timeout: seconds for connecting and for each read
+    :param retries: how often a refused connection or a 429/502/503/504 is tried again, 0.5 s doubling,
+        or as long as ``Retry-After`` says; a POST or PATCH is repeated only when it never left this host
+    :param read_only: refuse every request that could write (check mode)
+    :param secrets: strings that are replaced by ``***`` in every message
+    :param explain: picks the server's own message out of a decoded error body
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Optional[Mapping[str, str]] = None,
+        timeout: float = 10.0,
+        validate_certs: bool = True,
+        ca_path: Optional[str] = None,
+        retries: int = 3,
+        read_only: bool = False,
+        secrets: Iterable[str] = (),
+        explain: Callable[[Any], str] = default_explain,
+    ) -> None:
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise StackError(
+                "the Python library requests is missing on the target host; install python3-requests there"
+            )
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        self.read_only = read_only
+        self.reads_count = 0
+        self.writes_count = 0
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._explain = explain
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update(headers or {})
+        self._session.verify = (ca_path or True) if validate_certs else False
+        adapter = HTTPAdapter(
+            max_retries=Retry(
+                total=retries,
+                backoff_factor=0.5,
+                status_forcelist=REPEATABLE_STATUS,
+                allowed_methods=REPEATABLE_METHODS,
+                respect_retry_after_header=True,
+                raise_on_status=False,
+            )
+        )
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Optional[Mapping[str, Any]] = None,
+        expect: Iterable[int] = (200,),
+        reads: bool = False,
+    ) -> Answer:
+        """Send one request.
+
+        :param path: begins with a slash
+        :param expect: status codes that are an answer rather than an error
+        :param reads: this POST changes nothing on the server (a search, a login)
+        :raises ApiError: any other status
+        :raises Unreachable: no answer
+        :raises ReadOnlyError: a write in check mode
+        """
+        safe = method in SAFE_METHODS or reads
+        if self.read_only and not safe:
+            raise ReadOnlyError(f"{method} {path} was attempted in check mode; please report this as a defect")
+        if safe:
+            self.reads_count += 1
+        else:
+            self.writes_count += 1
+        try:
+            response = self._session.request(
+                method, self.base_url + path, json=json, params=params, timeout=self.timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise Unreachable(
+                self.mask(f"{method} {self.base_url}{path} got no answer: {_cause(error)}"), url=self.base_url
+            ) from None
+        answer = Answer(method, path, response.status_code, response.headers, response.text)
+        if answer.status not in expect:
+            raise ApiError(method, path, answer.status, self.mask(self._server_message(answer)))
+        return answer
+
+    def get(self, path: str, **kwargs: Any) -> Answer:
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path: str, **kwargs: Any) -> Answer:
+        return self.request("POST", path, **kwargs)
+
+    def put(self, path: str, **kwargs: Any) -> Answer:
+        return self.request("PUT", path, **kwargs)
+
+    def patch(self, path: str, **kwargs: Any) -> Answer:
+        return self.request("PATCH", path, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> Answer:
+        return self.request("DELETE", path, **kwargs)
+
+    def mask(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _server_message(self, answer: Answer) -> str:
+        try:
+            message = self._explain(jsonlib.loads(answer.text))
+        except ValueError:
+            message = " ".join(answer.text.split())
+        return message[:LONGEST_MESSAGE]
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, without the object addresses that urllib3 prints around it."""
+    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else error
+    text = str(reason)
+    return text.rsplit(">: ", 1)[-1].rsplit("): ", 1)[-1]

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one way to reconcile: observe, plan, apply, read back, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Protocol
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ReadBackError, StackError
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step towards the desired state.
+
+    ``verb`` is what a resource dispatches on, ``target`` the thing that is changed,
+    ``words`` the line a person reads in ``actions``, ``args`` whatever applying it needs.
+    """
+
+    verb: str
+    target: str
+    words: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is, what there will be, and the steps between; nothing to do when there are no steps."""
+
+    before: Any
+    after: Any
+    operations: tuple[Operation, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.operations)
+
+
+class Resource(Protocol):
+    """What a module brings: three edges to the world and one pure decision."""
+
+    def observe(self) -> Any:
+        """Read the live thing in normal form: JSON-able, sorted, managed fields only, no secrets."""
+
+    def plan(self, current: Any) -> Plan:
+        """Decide without any I/O."""
+
+    def apply(self, operation: Operation) -> None:
+        """Carry out one step."""
+
+
+def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
+    """Bring a resource to its desired state.
+
+    A resource may also have ``settle(plan)``, which observes until the world has caught up with ``plan.after``
+    (default: observe once), and ``result(state)``, which adds return values computed from the last state.
+
+    :returns: changed, actions, diff, warnings and what ``result`` adds; the same keys in check mode and in a run
+    :raises ReadBackError: when the state that is read afterwards is not ``plan.after``
+    :raises StackError: when a step fails; ``actions_done`` names the steps before it
+    """
+    plan = resource.plan(resource.observe())
+    state = plan.after
+    if plan.changed and not check_mode:
+        _apply_all(resource, plan)
+        state = resource.settle(plan) if hasattr(resource, "settle") else resource.observe()
+        wrong = differences(plan.after, state)
+        if wrong:
+            raise ReadBackError(
+                "every call succeeded, but the live state is not what was asked: " + "; ".join(wrong[:5]),
+                differences=wrong,
+            )
+    extra = resource.result(state) if hasattr(resource, "result") else {}
+    return {
+        "changed": plan.changed,
+        "actions": [operation.words for operation in plan.operations],
+        "diff": {"before": plan.before, "after": plan.after},
+        "warnings": list(plan.warnings),
+        **extra,
+    }
+
+
+def _apply_all(resource: Resource, plan: Plan) -> None:
+    done: list[str] = []
+    for operation in plan.operations:
+        try:
+            resource.apply(operation)
+        except StackError as error:
+            error.details.update(actions_done=done, action_failed=operation.words)
+            raise
+        done.append(operation.words)
+
+
+def differences(wanted: Any, seen: Any, path: str = "") -> list[str]:
+    """Every leaf in which two normal forms differ, as ``path: wanted …, seen …``."""
+    if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
+        found: list[str] = []
+        for key in sorted({*wanted, *seen}, key=str):
+            found += differences(wanted.get(key), seen.get(key), f"{path}.{key}" if path else str(key))
+        return found
+    if isinstance(wanted, list) and isinstance(seen, list) and len(wanted) == len(seen):
+        return [
+            line
+            for index, (left, right) in enumerate(zip(wanted, seen))
+            for line in differences(left, right, f"{path}[{index}]")
+        ]
+    return [] if wanted == seen else [f"{path or 'state'}: wanted {wanted!r}, seen {seen!r}"]
+
+
+def run_module(module: Any, build: Callable[[], Resource]) -> None:
+    """The end of every module's ``main()``.
+
+    ``build`` connects, so that a mistake in the arguments is told before anything is contacted.
+    """
+    try:
+        result = reconcile(build(), check_mode=module.check_mode)
+    except StackError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)

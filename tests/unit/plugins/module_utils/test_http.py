@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+import responses
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
+    ApiError,
+    ReadOnlyError,
+    Unreachable,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+from responses.registries import OrderedRegistry
+
+BASE = "http://server.test"
+
+
+@responses.activate
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_check_mode_refuses_writes_before_anything_is_sent(method: str) -> None:
+    with pytest.raises(ReadOnlyError, match=f"{method} /x was attempted in check mode"):
+        Http(BASE, read_only=True).request(method, "/x")
+    assert len(responses.calls) == 0
+
+
+@responses.activate
+def test_check_mode_lets_a_reading_post_through_and_counts_it_as_a_read() -> None:
+    responses.post(f"{BASE}/search", json={"hits": 1})
+    client = Http(BASE, read_only=True)
+    assert client.post("/search", json={}, reads=True).json == {"hits": 1}
+    assert (client.reads_count, client.writes_count) == (1, 0)
+
+
+@responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)
+def test_a_read_is_repeated_while_the_server_is_busy() -> None:
+    responses.get(f"{BASE}/x", status=503, headers={"Retry-After": "0"})
+    responses.get(f"{BASE}/x", status=429, headers={"Retry-After": "0"})
+    responses.get(f"{BASE}/x", json=[])
+    assert Http(BASE).get("/x").json == []
+
+
+@responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)
+def test_a_post_is_sent_once_however_busy_the_server_is() -> None:
+    responses.post(f"{BASE}/x", status=503, json={"message": "busy"})
+    with pytest.raises(ApiError, match="POST /x answered 503: busy"):
+        Http(BASE).post("/x", json={})
+
+
+@responses.activate
+def test_an_error_carries_status_path_and_the_servers_words() -> None:
+    responses.get(f"{BASE}/x", status=404, json={"status": {"error": "no such thing"}})
+    client = Http(BASE, explain=lambda body: body["status"]["error"])
+    with pytest.raises(ApiError) as caught:
+        client.get("/x")
+    assert caught.value.status == 404
+    assert caught.value.details == {"method": "GET", "path": "/x", "status": 404}
+    assert str(caught.value) == "GET /x answered 404: no such thing"
+
+
+@responses.activate
+def test_secrets_are_masked_in_what_the_server_echoes() -> None:
+    responses.get(f"{BASE}/x", status=401, body="key canary-1234 is not valid")
+    with pytest.raises(ApiError) as caught:
+        Http(BASE, headers={"api-key": "canary-1234"}, secrets=["canary-1234"]).get("/x")
+    assert "canary-1234" not in str(caught.value) and "***" in str(caught.value)
+
+
+@responses.activate
+def test_html_where_json_belongs_is_an_error_that_shows_it() -> None:
+    responses.get(f"{BASE}/x", body="n8n is starting up. Please wait", content_type="text/html")
+    with pytest.raises(ApiError, match="expected JSON, got text/html: 'n8n is starting up. Please wait'"):
+        _ = Http(BASE).get("/x").json
+
+
+def test_a_refused_connection_is_one_sentence() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(Unreachable) as caught:
+        Http(f"http://127.0.0.1:{port}", retries=0).get("/x")
+    assert str(caught.value).endswith("Connection refused") and "0x" not in str(caught.value)

@@ -1,0 +1,303 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles hand to compose_stack, rendered by Ansible itself, against the literal numbers of the specification."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGINE_20 = {"version": "20.10.24", "running": True, "socket_gid": 998}
+DOUBLE = "planner-memory/service-double:0.1.0"
+PUBLIC = {"memory-gateway": ("memory", 8090), "planner-engine": ("planner", 8091), "scheduler-engine": ("scheduler", 8092)}
+SERVICES = [*PUBLIC, "observer-agent"]
+
+HOSTS: dict[str, dict[str, Any]] = {
+    "plain": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}},
+    "swap": {"stack_host": {"swap_mb": 200, "engine": {**ENGINE_20, "version": "26.1.5"}}},
+    "small_swap": {"stack_host": {"swap_mb": 199, "engine": ENGINE_20}, "valkey_appendonly": False},
+    "half": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}, "valkey_maxmemory": "80mb"},
+    "double": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}, "valkey_maxmemory": "400mb"},
+    "operator": {
+        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
+        "stack_environment": "production",
+        "stack_domain": "example.org",
+        "stack_network_proxy": "edge",
+        "stack_network_internal": "inner",
+        "valkey_memory_limit": "512m",
+        "services_enabled": ["planner-engine", "scheduler-engine"],
+        "services_images": {"scheduler-engine": "registry.example.org/scheduler:2"},
+        "services_build_contexts": {"planner-engine": "/srv/planner"},
+        "services_overrides": {
+            "planner-engine": {"memory_limit": "300m", "writable": True, "user": "1000:1000"},
+            "scheduler-engine": {"environment": {"GREETING": 'a "$HOME" b'}},
+        },
+    },
+    "bare": {"stack_host": {"engine": {"version": "", "running": False}}},
+}
+
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: bestviable.planner_memory.valkey, tasks_from: define}
+    - ansible.builtin.import_role: {name: bestviable.planner_memory.traefik, tasks_from: define}
+    - ansible.builtin.import_role: {name: bestviable.planner_memory.services, tasks_from: define}
+    - ansible.builtin.import_role: {name: bestviable.planner_memory.services, tasks_from: define}
+    - ansible.builtin.debug:
+        msg: "{{ {inventory_hostname: stack_projects} | to_json }}"
+"""
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict[str, Any]]]:
+    """Host -> project -> {definition (parsed), env, files}."""
+    folder = tmp_path_factory.mktemp("rendered")
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "services_images": dict.fromkeys(SERVICES, DOUBLE),
+        "stack_secrets": {"postgres_password": "pg$ecret", "openrouter_api_key": "or-key", "google_client_id": "google"},
+    }
+    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": common}}))
+    (folder / "ansible.cfg").write_text("")
+    (folder / "play.yml").write_text(PLAYBOOK)
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.json"), str(folder / "play.yml")],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+            "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
+            "ANSIBLE_FORKS": "2",
+            "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [json.loads(line.split(": ", 1)[1]) for line in done.stdout.splitlines() if line.startswith('    "msg": ')]
+    found = {}
+    for host, projects in [pair for message in said for pair in json.loads(message).items()]:
+        assert len({project["name"] for project in projects}) == len(projects), "a project is described twice"
+        found[host] = {
+            project["name"]: {**project, "definition": yaml.safe_load(project["definition"])} for project in projects
+        }
+    assert sorted(found) == sorted(HOSTS)
+    return found
+
+
+def service(rendered: dict[str, Any], name: str, host: str = "plain") -> dict[str, Any]:
+    services = rendered[host][name]["definition"]["services"]
+    assert list(services) == [name]
+    assert services[name]["container_name"] == name
+    return services[name]
+
+
+def test_the_projects(rendered):
+    assert sorted(rendered["plain"]) == sorted(["valkey", "traefik", *SERVICES])
+
+
+def test_valkey_deployment(rendered):
+    """Scenario 1.1."""
+    valkey = service(rendered, "valkey")
+    assert valkey["image"].startswith("valkey/valkey:8.1")
+    flags = " ".join(flag or '""' for flag in valkey["command"])
+    assert flags.startswith(
+        "valkey-server --maxmemory 200mb --maxmemory-policy allkeys-lru"
+        ' --appendonly yes --appendfsync everysec --save ""'
+    )
+    assert valkey["ports"] == ["127.0.0.1:6379:6379"]
+    assert valkey["networks"] == ["docker_syncbricks"]
+    assert rendered["plain"]["valkey"]["definition"]["networks"] == {"docker_syncbricks": {"external": True}}
+    assert "valkey_data:/data" in valkey["volumes"]
+
+
+def test_valkey_keeps_its_append_only_file_off_when_asked(rendered):
+    command = service(rendered, "valkey", "small_swap")["command"]
+    assert command[command.index("--appendonly") + 1] == "no"
+
+
+def test_valkey_logs_evictions(rendered):
+    """Scenario 1.3."""
+    valkey = service(rendered, "valkey")
+    files = rendered["plain"]["valkey"]["files"]
+    assert valkey["entrypoint"] == ["/bin/sh", "/usr/local/bin/valkey-run.sh"]
+    assert "./valkey-run.sh:/usr/local/bin/valkey-run.sh:ro" in valkey["volumes"]
+    assert [(entry["path"], entry["mode"]) for entry in files] == [("valkey-run.sh", "0644")]
+    assert files[0]["content"].startswith("#!/bin/sh\n")
+    assert files[0]["content"].endswith('exec "$@"\n')
+    assert valkey["environment"] == {"EVICTION_LOG_INTERVAL": "60"}
+
+
+def test_valkey_health_check(rendered):
+    """Scenario 7.2."""
+    assert service(rendered, "valkey")["healthcheck"] == {
+        "test": ["CMD", "redis-cli", "ping"],
+        "interval": "10s",
+        "timeout": "5s",
+        "retries": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "limit"),
+    [
+        pytest.param("swap", "200m", id="8.1 where the host has the swap"),
+        pytest.param("plain", "448m", id="no swap"),
+        pytest.param("small_swap", "448m", id="less swap than data"),
+        pytest.param("bare", "448m", id="nothing known of the host"),
+        pytest.param("half", "200m", id="80mb fit twice into 200m"),
+        pytest.param("double", "848m", id="400mb without swap"),
+        pytest.param("operator", "512m", id="the operator's own number"),
+    ],
+)
+def test_valkey_memory_limit(rendered, host, limit):
+    """Scenario 8.1 and its measured deviation."""
+    valkey = service(rendered, "valkey", host)
+    assert valkey["mem_limit"] == limit
+    assert "memswap_limit" not in valkey
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_external_services(rendered, name):
+    """Scenarios 5.1, 6.1, 6.2, 6.3."""
+    host, port = PUBLIC[name]
+    seen = service(rendered, name)
+    assert seen["networks"] == ["docker_proxy", "docker_syncbricks"]
+    assert seen["expose"] == [str(port)]
+    assert "ports" not in seen
+    assert seen["labels"] == {
+        "traefik.enable": "true",
+        f"traefik.http.routers.{name}.rule": f"Host(`{host}.bestviable.com`)",
+        f"traefik.http.routers.{name}.entrypoints": "web",
+        f"traefik.http.services.{name}.loadbalancer.server.port": str(port),
+        "traefik.docker.network": "docker_proxy",
+    }
+
+
+@pytest.mark.parametrize("name", ["valkey", "observer-agent"])
+def test_internal_services(rendered, name):
+    """Scenario 5.2."""
+    seen = service(rendered, name)
+    assert seen["networks"] == ["docker_syncbricks"]
+    assert "labels" not in seen
+
+
+def test_scheduler_keeps_its_credentials_and_knows_its_callback(rendered):
+    """Scenario 6.3."""
+    scheduler = service(rendered, "scheduler-engine")
+    assert scheduler["volumes"] == ["scheduler_credentials:/app/credentials"]
+    assert scheduler["environment"]["GOOGLE_REDIRECT_URI"] == "https://scheduler.bestviable.com/oauth/callback"
+    assert "scheduler_credentials" in rendered["plain"]["scheduler-engine"]["definition"]["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "port"), [(name, port) for name, (_host, port) in PUBLIC.items()] + [("observer-agent", 8093)]
+)
+def test_health_checks(rendered, name, port):
+    """Scenario 7.1."""
+    assert service(rendered, name)["healthcheck"] == {
+        "test": ["CMD", "curl", "-f", f"http://localhost:{port}/health"],
+        "interval": "30s",
+        "timeout": "10s",
+        "retries": 3,
+    }
+
+
+def test_start_interval_only_where_the_engine_has_it(rendered):
+    assert service(rendered, "memory-gateway", "swap")["healthcheck"]["start_interval"] == "2s"
+    assert "start_interval" not in service(rendered, "memory-gateway", "bare")["healthcheck"]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("memory-gateway", "200m"),
+        ("planner-engine", "200m"),
+        ("scheduler-engine", "200m"),
+        ("observer-agent", "150m"),
+    ],
+)
+def test_memory_limits(rendered, name, limit):
+    """Scenario 8.1."""
+    assert service(rendered, name)["mem_limit"] == limit
+
+
+@pytest.mark.parametrize("name", ["valkey", *SERVICES])
+def test_cpu_limits(rendered, name):
+    """Scenario 8.2."""
+    assert service(rendered, name)["cpus"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["valkey", "traefik", *SERVICES])
+def test_hardening(rendered, name):
+    seen = service(rendered, name)
+    assert seen["cap_drop"] == ["ALL"]
+    assert seen["read_only"] is True
+    assert seen["tmpfs"] == ["/tmp"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_secrets_stand_in_the_env_file_only(rendered, name):
+    project = rendered["plain"][name]
+    assert project["env"]["POSTGRES_PASSWORD"] == "pg$ecret"
+    assert project["env"]["OPENROUTER_API_KEY"] == "or-key"
+    assert ("GOOGLE_CLIENT_ID" in project["env"]) == (name == "scheduler-engine")
+    assert "MEM0_API_KEY" not in project["env"], "an empty secret is left out"
+    seen = service(rendered, name)
+    assert seen["env_file"] == [f"{name}.env"]
+    assert not {"POSTGRES_PASSWORD", "OPENROUTER_API_KEY"} & set(seen["environment"])
+    assert "ecret" not in json.dumps(project["definition"])
+
+
+def test_service_double_learns_who_it_is(rendered):
+    seen = service(rendered, "observer-agent")
+    assert seen["image"] == DOUBLE
+    assert seen["environment"]["SERVICE_NAME"] == "observer-agent"
+    assert seen["environment"]["PORT"] == "8093"
+
+
+def test_traefik(rendered):
+    traefik = service(rendered, "traefik")
+    assert traefik["image"] == "traefik:v3.7.15"
+    assert traefik["ports"] == ["127.0.0.1:80:80"]
+    assert traefik["networks"] == ["docker_proxy"]
+    assert traefik["user"] == "65532:65532"
+    assert traefik["group_add"] == ["998"]
+    assert traefik["volumes"] == ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    assert traefik["healthcheck"]["test"] == ["CMD", "traefik", "healthcheck"]
+    environment = traefik["environment"]
+    assert environment["TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT"] == "false"
+    assert environment["TRAEFIK_PROVIDERS_DOCKER_NETWORK"] == "docker_proxy"
+    assert environment["TRAEFIK_ENTRYPOINTS_WEB_ADDRESS"] == ":80"
+    assert environment["TRAEFIK_ENTRYPOINTS_PING_ADDRESS"] == "127.0.0.1:8082"
+    assert not [name for name in environment if name.startswith(("TRAEFIK_API", "TRAEFIK_METRICS"))]
+
+
+def test_nothing_in_the_operators_words_is_lost(rendered):
+    assert sorted(rendered["operator"]) == ["planner-engine", "scheduler-engine", "valkey"], "production has its Traefik"
+    planner = service(rendered, "planner-engine", "operator")
+    assert planner["build"] == {"context": "/srv/planner"}
+    assert planner["image"] == "planner-memory/planner-engine:built"
+    assert (planner["mem_limit"], planner["cpus"], planner["user"]) == ("300m", 0.5, "1000:1000")
+    assert "read_only" not in planner
+    assert planner["networks"] == ["edge", "inner"]
+    assert planner["labels"]["traefik.docker.network"] == "edge"
+    assert planner["labels"]["traefik.http.routers.planner-engine.rule"] == "Host(`planner.example.org`)"
+    scheduler = service(rendered, "scheduler-engine", "operator")
+    assert scheduler["image"] == "registry.example.org/scheduler:2"
+    assert scheduler["environment"]["GREETING"] == 'a "$$HOME" b', "Compose must not interpolate"
+    assert scheduler["environment"]["GOOGLE_REDIRECT_URI"] == "https://scheduler.example.org/oauth/callback"

@@ -57,7 +57,8 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
     """Bring a resource to its desired state.
 
     A resource may also have ``settle(plan)``, which observes until the world has caught up with ``plan.after``
-    (default: observe once), and ``result(state)``, which adds return values computed from the last state.
+    (default: observe once), ``rehearse(plan)``, the server's own dry run, called in check mode when there is something
+    to do, and ``result(state)``, which adds return values computed from the last state.
 
     :returns: changed, actions, diff, warnings and what ``result`` adds; the same keys in check mode and in a run
     :raises ReadBackError: when the state that is read afterwards is not ``plan.after``
@@ -65,6 +66,8 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
     """
     plan = resource.plan(resource.observe())
     state = plan.after
+    if plan.changed and check_mode and hasattr(resource, "rehearse"):
+        resource.rehearse(plan)
     if plan.changed and not check_mode:
         _apply_all(resource, plan)
         state = resource.settle(plan) if hasattr(resource, "settle") else resource.observe()

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection to PostgreSQL: one place that knows psycopg2, and one that turns its errors into sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import decimal
+import traceback
+from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
+
+try:
+    import psycopg2
+    import psycopg2.extensions
+    from psycopg2 import sql
+
+    PSYCOPG2_ERROR: Optional[str] = None
+except ImportError:
+    sql = None
+    PSYCOPG2_ERROR = traceback.format_exc()
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
+
+OLDEST_SERVER = 120000
+CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
+    "login_host": {"type": "str", "default": "127.0.0.1"},
+    "login_port": {"type": "int", "default": 5432},
+    "login_user": {"type": "str", "required": True},
+    "login_password": {"type": "str", "no_log": True},
+    "login_db": {"type": "str", "required": True},
+    "connect_timeout": {"type": "int", "default": 10},
+    "ssl_mode": {
+        "type": "str",
+        "default": "prefer",
+        "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    },
+    "ca_path": {"type": "path"},
+}
+
+
+class SqlError(StackError):
+    """The server refused a statement; ``code`` is its SQLSTATE, ``position`` where in the statement it points to."""
+
+    def __init__(self, message: str, code: str, position: Optional[int]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.position = position
+
+
+class Session:
+    """A connection in autocommit; ``transaction()`` groups statements and can be told to keep nothing."""
+
+    def __init__(self, login: Mapping[str, Any], settings: Mapping[str, str]) -> None:
+        self._where = f"{login['login_host']}:{login['login_port']}"
+        self._connection = self._connect(login, settings)
+        self._connection.autocommit = True
+        version = self._connection.server_version
+        if version < OLDEST_SERVER:
+            raise StackError(f"PostgreSQL at {self._where} is version {version // 10000}; 12 or newer is needed")
+
+    def _connect(self, login: Mapping[str, Any], settings: Mapping[str, str]) -> Any:
+        try:
+            return psycopg2.connect(
+                host=login["login_host"],
+                port=login["login_port"],
+                user=login["login_user"],
+                password=login["login_password"],
+                dbname=login["login_db"],
+                connect_timeout=login["connect_timeout"],
+                sslmode=login["ssl_mode"],
+                sslrootcert=login["ca_path"],
+                application_name="planner_memory",
+                options=" ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
+            )
+        except psycopg2.OperationalError as error:
+            _fail_to_connect(error, login)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, query: Any, params: Optional[Sequence[Any]] = None) -> list[dict[str, Any]]:
+        """The rows of a query, as plain values."""
+        with self._cursor() as cursor:
+            cursor.execute(query, params)
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, map(plain, row))) for row in cursor.fetchall()]
+
+    def execute(self, query: Any, params: Optional[Sequence[Any]] = None) -> int:
+        """Run one statement and say how many rows it touched (-1 where that means nothing)."""
+        with self._cursor() as cursor:
+            cursor.execute(query, params)
+            return int(cursor.rowcount)
+
+    @contextlib.contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """Everything inside happens at once or, with ``keep=False`` and on any error, not at all."""
+        self.execute("BEGIN")
+        try:
+            yield
+            if keep:
+                self.execute("COMMIT")
+        finally:
+            if not self._connection.closed and self._in_transaction():
+                self.execute("ROLLBACK")
+
+    def _in_transaction(self) -> bool:
+        return self._connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except psycopg2.Error as error:
+            if self._connection.closed:
+                raise Unreachable(f"PostgreSQL at {self._where} ended the connection: {_first_line(error)}") from error
+            raise _sql_error(error) from error
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON and Ansible can carry."""
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, memoryview):
+        return bytes(value).hex()
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it, for settings that take text."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _sql_error(error: Any) -> SqlError:
+    diagnosis = error.diag
+    parts = [diagnosis.message_primary or _first_line(error)]
+    parts += [part for part in (diagnosis.message_detail, diagnosis.message_hint) if part]
+    position = int(diagnosis.statement_position) if diagnosis.statement_position else None
+    return SqlError("; ".join(parts), error.pgcode or "", position)
+
+
+def _fail_to_connect(error: Any, login: Mapping[str, Any]) -> NoReturn:
+    """libpq gives no SQLSTATE here, only the server's words."""
+    words = str(error)
+    where = f"PostgreSQL at {login['login_host']}:{login['login_port']}"
+    user, database = login["login_user"], login["login_db"]
+    if "password authentication failed" in words or "no password supplied" in words:
+        raise StackError(f"{where} refuses the password of user {user}; correct login_password") from error
+    if f'database "{database}" does not exist' in words:
+        raise StackError(f"{where} has no database {database}; create it, or correct login_db") from error
+    if "does not exist" in words and "role" in words:
+        raise StackError(f"{where} has no user {user}; create it, or correct login_user") from error
+    if "FATAL:" in words and "starting up" not in words:
+        raise StackError(f"{where} refuses the login: {words.split('FATAL:', 1)[1].strip()}") from error
+    raise Unreachable(
+        f"{where} does not answer ({_first_line(error).rsplit(': ', 1)[-1]});"
+        " start it, or correct login_host and login_port"
+    ) from error

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that the modules for n8n share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+requirements:
+  - The Python library C(requests) on the host that runs the module.
+options:
+  url:
+    description: Where n8n answers, as seen from the host that runs the module.
+    type: str
+    default: http://127.0.0.1:5678
+  request_timeout:
+    description: Seconds that one request may take.
+    type: float
+    default: 30.0
+  validate_certs:
+    description: Whether a certificate of n8n is checked.
+    type: bool
+    default: true
+  ca_path:
+    description: File with the certificates that are trusted in place of the system's.
+    type: path
+"""
+
+    KEY = r"""
+options:
+  api_key:
+    description: API key of n8n. One of O(api_key) and O(api_key_file) is needed.
+    type: str
+  api_key_file:
+    description: File on the host that holds the API key, as M(bestviable.planner_memory.n8n_owner) writes it.
+    type: path
+"""

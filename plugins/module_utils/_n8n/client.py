@@ -1,0 +1,142 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that all n8n modules share, and n8n's public API behind them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
+    ApiError,
+    StackError,
+    Unreachable,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+
+CONNECTION_SPEC: dict[str, Any] = {
+    "url": {"type": "str", "default": "http://127.0.0.1:5678"},
+    "request_timeout": {"type": "float", "default": 30.0},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+}
+KEY_SPEC: dict[str, Any] = {
+    "api_key": {"type": "str", "no_log": True},
+    "api_key_file": {"type": "path", "no_log": False},
+}
+LARGEST_PAGE = 250
+
+
+def http(params: Mapping[str, Any], *, read_only: bool, headers: Optional[Mapping[str, str]] = None) -> Http:
+    """A transport to the n8n that ``url`` names; check mode does not insist on a server that refuses."""
+    if not params["url"].startswith(("http://", "https://")):
+        raise StackError(f"url: '{params['url']}' is no address of an n8n; write http://host:port or https://host")
+    headers = dict(headers or {})
+    return Http(
+        params["url"],
+        headers=headers,
+        timeout=params["request_timeout"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        retries=0 if read_only else 3,
+        read_only=read_only,
+        secrets=[*headers.values(), params.get("password") or ""],
+    )
+
+
+def read_key(path: str) -> Optional[str]:
+    """The key that is kept in a file, or None where there is no file or nothing in it."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StackError(f"api_key_file: {path} cannot be read: {error}") from None
+
+
+def write_private(path: str, text: str) -> None:
+    """Replace a file in one step; only its owner can read it, at any moment."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StackError(f"{path} cannot be written: {error}") from None
+
+
+class Api:
+    """n8n's public API with one key.
+
+    In check mode an n8n that is not there yet, or has no key yet, is an empty one: ``warnings`` says so.
+    """
+
+    def __init__(self, params: Mapping[str, Any], *, read_only: bool) -> None:
+        self.warnings: list[str] = []
+        self.url = params["url"].rstrip("/")
+        key_file = params["api_key_file"]
+        key = params["api_key"] or (read_key(key_file) if key_file else None)
+        self._key_option = "api_key" if params["api_key"] else f"api_key_file {key_file}"
+        self._missing = key is None
+        if key is None and not read_only:
+            raise StackError(
+                f"api_key_file: {key_file} is not there; let the module n8n_owner make it, or give api_key"
+            )
+        if key is None:
+            self.warnings.append(f"{key_file} is not there yet; n8n is taken to be empty")
+        self.http = http(params, read_only=read_only, headers={"X-N8N-API-KEY": key} if key else None)
+
+    def list(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        """Every item of a collection, page by page."""
+        if self._missing:
+            return []
+        items: list[dict[str, Any]] = []
+        cursor: Optional[str] = None
+        while True:
+            query = {"limit": LARGEST_PAGE, **params, **({"cursor": cursor} if cursor else {})}
+            try:
+                page = self.call("GET", path, params=query)
+            except Unreachable as error:
+                if not self.http.read_only:
+                    raise
+                self._missing = True
+                self.warnings.append(f"{error}; n8n is taken to be empty")
+                return []
+            items += page["data"]
+            cursor = page.get("nextCursor")
+            if not cursor:
+                return items
+
+    def call(self, method: str, path: str, **kwargs: Any) -> Any:
+        """One call of the public API; the decoded answer.
+
+        :raises ApiError: with the way out where the key is to blame
+        """
+        try:
+            return self.http.request(method, f"/api/v1{path}", **kwargs).json
+        except ApiError as error:
+            raise self._explain(error) from None
+
+    def _explain(self, error: ApiError) -> StackError:
+        if error.status == 401:
+            return StackError(
+                f"n8n at {self.url} does not accept the key of {self._key_option}; "
+                "make one in n8n under Settings > n8n API, or remove the file and let n8n_owner make a new one",
+                **error.details,
+            )
+        if error.status == 403 and error.server_message == "Forbidden":
+            return StackError(
+                f"the key of {self._key_option} may not {error.details['method']} {error.details['path']}; "
+                "give it the scopes that the documentation of n8n_owner lists",
+                **error.details,
+            )
+        return error

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts Valkey as PID 1 and, beside it, says in the container's log how many keys were evicted.
 set -u
+umask 0077
 
 info() {
     redis-cli -p 6379 -t 2 info "$1" 2>/dev/null | tr -d '\r' | sed -n "s/^$2://p"

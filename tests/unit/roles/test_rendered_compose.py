@@ -1,7 +1,7 @@
 # Copyright (c) 2026, bestviable.planner_memory contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles hand to compose_stack, rendered by Ansible itself, against the literal numbers of the specification."""
+"""What the roles hand to compose_stack, rendered by Ansible, against the literal numbers of the specification."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE_20 = {"version": "20.10.24", "running": True, "socket_gid": 998}
 DOUBLE = "planner-memory/service-double:0.1.0"
-PUBLIC = {"memory-gateway": ("memory", 8090), "planner-engine": ("planner", 8091), "scheduler-engine": ("scheduler", 8092)}
+PUBLIC = {
+    "memory-gateway": ("memory", 8090),
+    "planner-engine": ("planner", 8091),
+    "scheduler-engine": ("scheduler", 8092),
+}
 SERVICES = [*PUBLIC, "observer-agent"]
 
 HOSTS: dict[str, dict[str, Any]] = {
     "plain": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}},
     "swap": {"stack_host": {"swap_mb": 200, "engine": {**ENGINE_20, "version": "26.1.5"}}},
-    "small_swap": {"stack_host": {"swap_mb": 199, "engine": ENGINE_20}, "valkey_appendonly": False},
+    "small_swap": {
+        "stack_host": {"swap_mb": 199, "engine": {**ENGINE_20, "socket_gid": 0}},
+        "valkey_appendonly": False,
+    },
     "half": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}, "valkey_maxmemory": "80mb"},
     "double": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}, "valkey_maxmemory": "400mb"},
     "operator": {
@@ -42,7 +49,7 @@ HOSTS: dict[str, dict[str, Any]] = {
             "scheduler-engine": {"environment": {"GREETING": 'a "$HOME" b'}},
         },
     },
-    "bare": {"stack_host": {"engine": {"version": "", "running": False}}},
+    "bare": {"stack_host": {"engine": {"version": None, "running": False, "socket_gid": None}}},
 }
 
 PLAYBOOK = """
@@ -66,7 +73,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, di
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "services_images": dict.fromkeys(SERVICES, DOUBLE),
-        "stack_secrets": {"postgres_password": "pg$ecret", "openrouter_api_key": "or-key", "google_client_id": "google"},
+        "stack_secrets": {
+            "postgres_password": "pg$ecret",
+            "openrouter_api_key": "or-key",
+            "google_client_id": "google",
+        },
     }
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": common}}))
     (folder / "ansible.cfg").write_text("")
@@ -277,6 +288,8 @@ def test_traefik(rendered):
     assert traefik["networks"] == ["docker_proxy"]
     assert traefik["user"] == "65532:65532"
     assert traefik["group_add"] == ["998"]
+    assert service(rendered, "traefik", "small_swap")["group_add"] == ["0"]
+    assert "group_add" not in service(rendered, "traefik", "bare")
     assert traefik["volumes"] == ["/var/run/docker.sock:/var/run/docker.sock:ro"]
     assert traefik["healthcheck"]["test"] == ["CMD", "traefik", "healthcheck"]
     environment = traefik["environment"]
@@ -288,7 +301,9 @@ def test_traefik(rendered):
 
 
 def test_nothing_in_the_operators_words_is_lost(rendered):
-    assert sorted(rendered["operator"]) == ["planner-engine", "scheduler-engine", "valkey"], "production has its Traefik"
+    assert sorted(rendered["operator"]) == ["planner-engine", "scheduler-engine", "valkey"], (
+        "production has its Traefik"
+    )
     planner = service(rendered, "planner-engine", "operator")
     assert planner["build"] == {"context": "/srv/planner"}
     assert planner["image"] == "planner-memory/planner-engine:built"

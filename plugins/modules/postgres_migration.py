@@ -79,6 +79,7 @@ options:
   assume_empty_if_unreachable:
     description:
       - In check mode, take all migrations as pending where no server answers, because this same run would create it.
+        The same goes for a missing psycopg2.
       - Has no effect outside of check mode.
     type: bool
     default: false
@@ -166,7 +167,7 @@ statements:
 from contextlib import ExitStack, closing
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
@@ -188,7 +189,7 @@ def build(params: dict[str, Any], *, may_be_unborn: bool, stack: ExitStack) -> R
     }
     try:
         connected = stack.enter_context(closing(session.Session(params, settings)))
-    except Unreachable as error:
+    except (Unreachable, session.DriverMissing) as error:
         if may_be_unborn:
             return Unborn(migrations, str(error))
         raise
@@ -223,8 +224,6 @@ def main() -> None:
         mutually_exclusive=[("migrations", "directory")],
         supports_check_mode=True,
     )
-    if session.PSYCOPG2_ERROR:
-        module.fail_json(msg=missing_required_lib("psycopg2"), exception=session.PSYCOPG2_ERROR)
     may_be_unborn = module.check_mode and module.params["assume_empty_if_unreachable"]
     with ExitStack() as stack:
         run_module(module, lambda: build(module.params, may_be_unborn=may_be_unborn, stack=stack))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
+import sys
 import traceback
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
 
@@ -41,6 +42,10 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+class DriverMissing(StackError):
+    """psycopg2 cannot be imported by the Python that runs the module."""
+
+
 class SqlError(StackError):
     """The server refused a statement; ``code`` is its SQLSTATE, ``position`` where in the statement it points to."""
 
@@ -54,6 +59,11 @@ class Session:
     """A connection in autocommit; ``transaction()`` groups statements and can be told to keep nothing."""
 
     def __init__(self, login: Mapping[str, Any], settings: Mapping[str, str]) -> None:
+        if PSYCOPG2_ERROR:
+            raise DriverMissing(
+                f"{sys.executable} on this host cannot import psycopg2; install the package python3-psycopg2 for it",
+                import_error=PSYCOPG2_ERROR,
+            )
         self._where = f"{login['login_host']}:{login['login_port']}"
         self._connection = self._connect(login, settings)
         self._connection.autocommit = True

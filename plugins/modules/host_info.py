@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Read what a host is and what stands on it
+version_added: "0.1.0"
+author: [bestviable.planner_memory contributors (@bestviable)]
+description:
+  - Reads in one process, mostly from C(/proc) and the Docker engine's socket, what the roles of this collection
+    decide on.
+  - Works without root and without Docker; what cannot be seen is null.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and never changes anything.
+  diff_mode:
+    support: none
+    description: Nothing changes, so there is no difference to show.
+options:
+  services_dir:
+    description: The folder of the services, whose free space counts; it need not exist yet.
+    type: path
+    default: /
+  docker_socket:
+    description:
+      - Where the Docker engine listens.
+      - By default E(DOCKER_HOST) where it names a Unix socket, else C(/var/run/docker.sock).
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Read what the host is
+  bestviable.planner_memory.host_info:
+    services_dir: /home/david/services
+  register: stack_host_read
+
+- name: Say who listens on port 6379
+  ansible.builtin.debug:
+    msg: "{{ stack_host_read.host.listeners | selectattr('port', 'equalto', 6379) }}"
+"""
+
+RETURN = r"""
+host:
+  description: What the host is.
+  returned: success
+  type: dict
+  contains:
+    os:
+      description: Distribution as C(id), C(version) and C(codename).
+      type: dict
+      returned: success
+      sample: {"id": "debian", "version": "13", "codename": "trixie"}
+    arch:
+      description: Processor architecture.
+      type: str
+      returned: success
+      sample: x86_64
+    python:
+      description: Version of the Python that ran the module.
+      type: str
+      returned: success
+      sample: 3.13.5
+    root:
+      description: Whether the module ran as root.
+      type: bool
+      returned: success
+    memory_mb:
+      description: Memory in MB.
+      type: int
+      returned: success
+      sample: 3915
+    swap_mb:
+      description: Swap in MB.
+      type: int
+      returned: success
+      sample: 0
+    disk_free_mb:
+      description: The lesser of the free space under O(services_dir) and under the engine's data folder, in MB.
+      type: int
+      returned: success
+      sample: 61234
+    init:
+      description: Who starts services, V(systemd), V(sysv) or V(none).
+      type: str
+      returned: success
+      sample: systemd
+    engine:
+      description: The Docker engine.
+      type: dict
+      returned: success
+      contains:
+        installed:
+          description: Whether there is one.
+          type: bool
+          returned: success
+        running:
+          description: Whether it answers.
+          type: bool
+          returned: success
+        version:
+          description: Its version, or null.
+          type: str
+          returned: success
+          sample: 26.1.5
+        api_version:
+          description: Its newest API version, or null.
+          type: str
+          returned: success
+          sample: "1.45"
+        socket:
+          description: Where it listens, or null.
+          type: str
+          returned: success
+          sample: /var/run/docker.sock
+        socket_gid:
+          description: The group that may use its socket, or null.
+          type: int
+          returned: success
+          sample: 105
+        root_dir:
+          description: Its data folder, or null.
+          type: str
+          returned: success
+          sample: /var/lib/docker
+        error:
+          description: Why it does not answer although its socket is there, or null.
+          type: str
+          returned: success
+    compose:
+      description: The Compose plugin; its C(version) is null where there is none.
+      type: dict
+      returned: success
+      sample: {"version": "2.26.1"}
+    cgroup:
+      description: Control groups, their C(version), and C(missing) hierarchies of version 1 that are not mounted.
+      type: dict
+      returned: success
+      sample: {"version": 2, "missing": []}
+    listeners:
+      description: Listening TCP sockets with the process and the container behind them, as far as they can be seen.
+      type: list
+      elements: dict
+      returned: success
+      sample:
+        - proto: tcp
+          address: 127.0.0.1
+          port: 6379
+          pid: 812
+          process: docker-proxy
+          container: valkey
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._host import describe
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "services_dir": {"type": "path", "default": "/"},
+            "docker_socket": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, host=describe(module.params["services_dir"], module.params["docker_socket"]))
+
+
+if __name__ == "__main__":
+    main()

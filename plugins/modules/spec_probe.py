@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spec_probe
+short_description: Ask a live host many questions in one process
+version_added: "0.1.0"
+author: [bestviable.planner_memory contributors (@bestviable)]
+description:
+  - Runs commands in containers, sends HTTP requests, inspects containers and networks, queries PostgreSQL,
+    tries TCP ports and looks who listens, and returns what it saw, without judging.
+  - What cannot be reached is an answer with C(error), never a failure of the module.
+  - The action M(bestviable.planner_memory.spec_check) calls this module once for a whole host and judges the answers.
+attributes:
+  check_mode:
+    support: partial
+    description: Can run in check mode and return what a run would have returned.
+    details:
+      In check mode nothing is asked that could write; commands in containers and HTTP methods other than GET
+      are left out.
+  diff_mode:
+    support: none
+    description: Nothing changes, so there is no difference to show.
+options:
+  probes:
+    description: The questions; each is exactly one of O(probes[].exec), O(probes[].http), O(probes[].inspect),
+      O(probes[].network), O(probes[].sql), O(probes[].tcp) and O(probes[].listen).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      chain:
+        description: Probes of one chain are asked one after another, in their order; all others side by side.
+        type: str
+      writes:
+        description: This probe may write; without it a query runs in a read-only transaction.
+        type: bool
+        default: false
+      within:
+        description: Ask again for so many seconds until O(probes[].expect) holds.
+        type: float
+        default: 0
+      expect:
+        description: What to wait for, path to matcher, as in M(bestviable.planner_memory.spec_check).
+        type: dict
+      exec:
+        description: Run a command in a container; answers C(rc), C(stdout), C(stderr) and C(ms).
+        type: dict
+        suboptions:
+          container:
+            description: Name of the container.
+            type: str
+            required: true
+          argv:
+            description: The command, word by word.
+            type: list
+            elements: str
+            required: true
+      http:
+        description:
+          Send a request; answers C(status), C(headers) in small letters, C(body) (decoded where it is JSON) and C(ms).
+        type: dict
+        suboptions:
+          url:
+            description: The whole address.
+            type: str
+            required: true
+          method:
+            description: The method.
+            type: str
+            default: GET
+          headers:
+            description: Headers to send; values of credential headers are masked in the answer.
+            type: dict
+          body:
+            description: A mapping or a list is sent as JSON, a string as it is.
+            type: raw
+      inspect:
+        description: Answers what C(docker inspect) says of a container, or an empty dictionary where it is not.
+        type: dict
+        suboptions:
+          container:
+            description: Name of the container.
+            type: str
+            required: true
+      network:
+        description: Answers what C(docker network inspect) says, or an empty dictionary.
+        type: dict
+        suboptions:
+          name:
+            description: Name of the network.
+            type: str
+            required: true
+      sql:
+        description: Run a query; answers C(rows), a list of dictionaries.
+        type: dict
+        suboptions:
+          login:
+            description: Where and as whom.
+            type: dict
+            required: true
+            suboptions:
+              host:
+                description: Host name, address, or folder of the Unix socket.
+                type: str
+                default: 127.0.0.1
+              port:
+                description: Port.
+                type: int
+                default: 5432
+              user:
+                description: User.
+                type: str
+              password:
+                description: Password.
+                type: str
+              dbname:
+                description: Database.
+                type: str
+          query:
+            description: The query.
+            type: str
+            required: true
+      tcp:
+        description: Try to connect; answers C(open).
+        type: dict
+        suboptions:
+          host:
+            description: Host name or address.
+            type: str
+            default: 127.0.0.1
+          port:
+            description: Port.
+            type: int
+            required: true
+      listen:
+        description: Answers C(addresses), on which the host listens on a port.
+        type: dict
+        suboptions:
+          port:
+            description: Port.
+            type: int
+            required: true
+  timeout:
+    description: Seconds for one question.
+    type: float
+    default: 10
+  workers:
+    description: How many chains are asked side by side.
+    type: int
+    default: 8
+  docker_socket:
+    description:
+      - Where the Docker engine listens.
+      - By default E(DOCKER_HOST) where it names a Unix socket, else C(/var/run/docker.sock).
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Ask Valkey and its port
+  bestviable.planner_memory.spec_probe:
+    probes:
+      - exec: {container: valkey, argv: [redis-cli, ping]}
+      - listen: {port: 6379}
+  register: answers
+"""
+
+RETURN = r"""
+results:
+  description: One answer a probe, in their order; one that could not be had has only C(error).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {"rc": 0, "stdout": "PONG", "stderr": "", "ms": 43}
+    - {"addresses": ["127.0.0.1"]}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._probes import KINDS, answer, secrets_of
+
+CONTAINER = {"container": {"type": "str", "required": True}}
+PROBE = {
+    "chain": {"type": "str"},
+    "writes": {"type": "bool", "default": False},
+    "within": {"type": "float", "default": 0},
+    "expect": {"type": "dict"},
+    "exec": {"type": "dict", "options": {**CONTAINER, "argv": {"type": "list", "elements": "str", "required": True}}},
+    "http": {
+        "type": "dict",
+        "options": {
+            "url": {"type": "str", "required": True},
+            "method": {"type": "str", "default": "GET"},
+            "headers": {"type": "dict"},
+            "body": {"type": "raw"},
+        },
+    },
+    "inspect": {"type": "dict", "options": CONTAINER},
+    "network": {"type": "dict", "options": {"name": {"type": "str", "required": True}}},
+    "sql": {
+        "type": "dict",
+        "options": {
+            "login": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "host": {"type": "str", "default": "127.0.0.1"},
+                    "port": {"type": "int", "default": 5432},
+                    "user": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
+                    "dbname": {"type": "str"},
+                },
+            },
+            "query": {"type": "str", "required": True},
+        },
+    },
+    "tcp": {
+        "type": "dict",
+        "options": {"host": {"type": "str", "default": "127.0.0.1"}, "port": {"type": "int", "required": True}},
+    },
+    "listen": {"type": "dict", "options": {"port": {"type": "int", "required": True}}},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "probes": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": PROBE,
+                "mutually_exclusive": [KINDS],
+                "required_one_of": [KINDS],
+            },
+            "timeout": {"type": "float", "default": 10},
+            "workers": {"type": "int", "default": 8},
+            "docker_socket": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    probes = module.params["probes"]
+    module.no_log_values.update(secrets_of(probes))
+    results = answer(
+        probes,
+        timeout=module.params["timeout"],
+        workers=module.params["workers"],
+        read_only=module.check_mode,
+        path=module.params["docker_socket"],
+    )
+    module.exit_json(changed=False, results=results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The docker command line: one look at everything, and the few commands that change something."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Collection, Mapping, Optional, Sequence
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
+
+LABEL = "com.docker.compose"
+LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    rc: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """What an inspection says, reduced to what is compared or reported."""
+
+    id: str
+    name: str
+    project: str
+    service: str
+    number: int
+    one_off: bool
+    config_hash: str
+    image_id: str
+    image: str
+    status: str
+    exit_code: int
+    oom_killed: bool
+    health: str
+    restart_count: int
+    started_at: str
+    memory: int
+    cpus: float
+    restart: str
+    networks: Mapping[str, str]
+    health_output: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The engine at one moment; ``engine`` says why nothing could be asked, or is empty."""
+
+    engine: str = ""
+    containers: tuple[Container, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_command(argv: Sequence[str], timeout: Optional[float] = None) -> Answer:
+    try:
+        done = subprocess.run(
+            list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
+            stdin=subprocess.DEVNULL, env={**os.environ, "COMPOSE_ANSI": "never", "COMPOSE_MENU": "false"},
+        )  # fmt: skip
+    except FileNotFoundError:
+        return Answer(127, "", "docker is not installed")
+    except subprocess.TimeoutExpired:
+        return Answer(124, "", f"no answer within {timeout:g} s")
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def image_name(reference: str) -> str:
+    """A reference in the short form in which the engine lists tags."""
+    name = reference
+    for prefix in ("docker.io/", "index.docker.io/", "library/"):
+        if name.startswith(prefix):
+            name = name[len(prefix) :]
+    return name if "@" in name or ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+
+
+def read_container(data: Mapping[str, Any]) -> Container:
+    labels = data["Config"].get("Labels") or {}
+    state, host = data["State"], data["HostConfig"]
+    health = state.get("Health") or {}
+    policy = host.get("RestartPolicy") or {}
+    retries = policy.get("MaximumRetryCount") or 0
+    number = labels.get(f"{LABEL}.container-number", "1")
+    log = health.get("Log") or []
+    return Container(
+        id=data["Id"],
+        name=data["Name"].lstrip("/"),
+        project=labels.get(f"{LABEL}.project", ""),
+        service=labels.get(f"{LABEL}.service", ""),
+        number=int(number) if number.isdigit() else 1,
+        one_off=labels.get(f"{LABEL}.oneoff") == "True",
+        config_hash=labels.get(f"{LABEL}.config-hash", ""),
+        image_id=data["Image"],
+        image=data["Config"]["Image"],
+        status=state["Status"],
+        exit_code=state.get("ExitCode", 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        health=health.get("Status", "none"),
+        restart_count=data.get("RestartCount", 0),
+        started_at=state.get("StartedAt", ""),
+        memory=host.get("Memory") or 0,
+        cpus=(host.get("NanoCpus") or 0) / 1e9,
+        restart=(policy.get("Name") or "no") + (f":{retries}" if retries else ""),
+        networks={
+            name: (network or {}).get("NetworkID", "")
+            for name, network in (data.get("NetworkSettings", {}).get("Networks") or {}).items()
+        },
+        health_output=str(log[-1].get("Output", "")).strip() if log else "",
+    )
+
+
+class Engine:
+    def __init__(self, run: Callable[..., Answer] = run_command, docker: Optional[str] = None) -> None:
+        self._run = run
+        self._docker = docker or shutil.which("docker") or "docker"
+
+    def docker(self, *args: str, timeout: Optional[float] = None) -> Answer:
+        return self._run([self._docker, *args], timeout=timeout)
+
+    def must(self, what: str, *args: str) -> str:
+        answer = self.docker(*args)
+        if answer.rc != 0:
+            raise StackError(f"{what} failed: {last_words(answer.err)}", command=["docker", *args])
+        return answer.out
+
+    def compose_version(self) -> str:
+        answer = self.docker("compose", "version", "--short", timeout=30)
+        return answer.out.strip() if answer.rc == 0 else ""
+
+    def snapshot(
+        self,
+        projects: Collection[str],
+        names: Collection[str],
+        images: Collection[str],
+        networks: Collection[str],
+        volumes: bool = False,
+    ) -> Snapshot:
+        """Everything that concerns these projects: one listing, then one inspection of each kind at once."""
+        form = f'{{{{.ID}}}}\t{{{{.Names}}}}\t{{{{.Label "{LABEL}.project"}}}}'
+        listing = self.docker("ps", "-a", "--no-trunc", "--format", form, timeout=60)
+        if listing.rc != 0:
+            return Snapshot(engine=last_words(listing.err) or "docker does not answer")
+        ids = [
+            line[0] for line in (row.split("\t") for row in listing.out.splitlines())
+            if len(line) == 3 and (line[2] in projects or set(line[1].split(",")) & set(names))
+        ]  # fmt: skip
+        with ThreadPoolExecutor(4) as pool:
+            inspected = pool.submit(self._inspect, ids)
+            pictures = pool.submit(
+                self._pairs, "image", "{{range .RepoTags}}{{println . $.Id}}{{end}}",
+                sorted({image_name(one) for one in images}),
+            )  # fmt: skip
+            nets = pool.submit(self._pairs, "network", "{{.Name}} {{.Id}}", sorted(networks))
+            vols = pool.submit(self._volumes) if volumes else None
+            return Snapshot(
+                containers=tuple(sorted(inspected.result(), key=lambda one: (one.project, one.service, one.number))),
+                images=pictures.result(),
+                networks=nets.result(),
+                volumes=vols.result() if vols else {},
+            )
+
+    def _inspect(self, ids: Sequence[str]) -> list[Container]:
+        if not ids:
+            return []
+        answer = self.docker("container", "inspect", *ids, timeout=60)
+        try:
+            return [read_container(one) for one in json.loads(answer.out or "[]")]
+        except (ValueError, KeyError) as error:
+            raise Unreachable(f"docker container inspect answered nonsense: {last_words(answer.err)}") from error
+
+    def _pairs(self, kind: str, form: str, names: Sequence[str]) -> dict[str, str]:
+        """Name and id of what exists; docker reports the missing ones on stderr, which is no error here."""
+        if not names:
+            return {}
+        answer = self.docker(kind, "inspect", "--format", form, *names, timeout=60)
+        rows = (row.rsplit(" ", 1) for row in answer.out.splitlines())
+        return {row[0]: row[1] for row in rows if len(row) == 2}
+
+    def _volumes(self) -> dict[str, str]:
+        form = f'{{{{.Name}}}}\t{{{{.Label "{LABEL}.project"}}}}'
+        out = self.must("listing the volumes", "volume", "ls", "--format", form)
+        return dict(row.split("\t", 1) for row in out.splitlines() if "\t" in row)
+
+    def compose(self, project: str, directory: Optional[Path], *args: str) -> Answer:
+        where = ["-f", str(directory / "docker-compose.yml")] if directory else []
+        return self.docker("compose", "-p", project, *where, *args)
+
+    def copy_out(self, container: str, path: str, target: Path) -> None:
+        """Keep a path of a container, running or not, as a tar file."""
+        stream_to_tar([self._docker, "cp", f"{container}:{path}", "-"], target)
+
+    def logs(self, container: str) -> list[str]:
+        answer = self.docker("logs", "--tail", str(LOG_LINES), container, timeout=30)
+        return (answer.out + answer.err).splitlines()[-LOG_LINES:]
+
+
+def last_words(text: str) -> str:
+    """The lines of a tool's error output that are not progress, as one line."""
+    progress = ("Container ", "Network ", "Volume ", "DRY-RUN", "time=")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(progress)] or lines
+    return " ".join(told[-3:])
+
+
+def stream_to_tar(argv: Sequence[str], target: Path) -> None:
+    """Keep the output of a command as a tar file that was read back once."""
+    partial = target.with_suffix(".part")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            done = subprocess.run(list(argv), stdout=out, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            raise StackError(f"the backup {target} failed: {last_words(done.stderr.decode(errors='replace'))}")
+        with tarfile.open(partial) as archive:
+            archive.getmembers()
+        os.replace(partial, target)
+    except (OSError, tarfile.TarError) as error:
+        raise StackError(f"the backup {target} cannot be written: {error}") from error

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A project as it is asked for, and everything that can be wrong with the asking."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping, Optional, Sequence
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import model
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import (
+    COMPOSE_FILE,
+    RECORD_FILE,
+    File,
+    env_text,
+    env_values,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+
+MODE = re.compile(r"0?[0-7]{3}")
+
+
+@dataclass(frozen=True)
+class Project:
+    name: str
+    state: str
+    directory: Path
+    files: tuple[File, ...]
+    definition: Optional[model.Definition]
+    secrets: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def services(self) -> Mapping[str, model.Service]:
+        return self.definition.services if self.definition else {}
+
+    @property
+    def external_networks(self) -> tuple[str, ...]:
+        return self.definition.external_networks if self.definition else ()
+
+    def file(self, path: str) -> File:
+        return next(one for one in self.files if one.path == path)
+
+    def parts(self, service: model.Service) -> dict[str, str]:
+        """What a container of this service is made from; it is made anew when one of these changes."""
+        parts = {"its definition": service.digest}
+        for one in self.files:
+            if one.env is not None and one.path in service.env_files:
+                parts["its environment"] = one.sha
+            elif one.path != COMPOSE_FILE and (model.sees(service, one.path) or one.path in service.env_files):
+                parts[f"its file {one.path}"] = one.sha
+        return parts
+
+    def shas(self) -> dict[str, str]:
+        return {one.path: one.sha for one in self.files}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the last run brought up: kept beside the files, so that a run with nothing to do asks Compose nothing."""
+
+    files: Mapping[str, str]
+    services: Mapping[str, Mapping[str, Any]]
+
+    def text(self) -> str:
+        return json.dumps({"files": self.files, "services": self.services}, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Optional[Record]:
+        try:
+            data = json.loads(text)
+            return cls(files=dict(data["files"]), services={k: dict(v) for k, v in data["services"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def build(items: Sequence[Mapping[str, Any]], services_dir: str, state: str) -> tuple[Project, ...]:
+    """Judge the whole list before anything is touched."""
+    if not Path(services_dir).is_absolute():
+        raise StackError(f"services_dir is '{services_dir}'; give an absolute path")
+    projects = tuple(_project(item, Path(services_dir), state) for item in items)
+    _refuse_twice("project", [one.name for one in projects])
+    _refuse_twice(
+        "container_name", [str(s.container) for one in projects for s in one.services.values() if s.container]
+    )
+    _refuse_cycles(projects)
+    return projects
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            raise StackError(f"{what} '{name}' is given twice; every {what} can be there once")
+
+
+def _refuse_cycles(projects: Sequence[Project]) -> None:
+    waiting = {one.name: {name for name in one.after} for one in projects}
+    waiting = {name: {dep for dep in deps if dep in waiting} for name, deps in waiting.items()}
+    while waiting:
+        free = {name for name, deps in waiting.items() if not deps}
+        if not free:
+            raise StackError(f"the projects {', '.join(sorted(waiting))} wait for each other; remove one 'after'")
+        waiting = {name: deps - free for name, deps in waiting.items() if name not in free}
+
+
+def _project(item: Mapping[str, Any], services_dir: Path, default_state: str) -> Project:
+    name, state = str(item["name"]), item.get("state") or default_state
+    if not model.PROJECT_NAME.fullmatch(name):
+        raise StackError(f"the project name '{name}' is none for Compose; use small letters, digits, '-' and '_'")
+    text = item.get("definition")
+    if text is None and state != "absent":
+        raise StackError(f"project '{name}' has no definition; give the text of its {COMPOSE_FILE}")
+    env = env_values(item["env"], name) if item.get("env") is not None else None
+    files = [] if text is None else [File(COMPOSE_FILE, text if text.endswith("\n") else text + "\n")]
+    if env is not None:
+        files.append(File(f"{name}.env", env_text(env), "0600", env))
+    files += [_extra(name, extra) for extra in item.get("files") or []]
+    _refuse_twice(f"file of project '{name}'", [one.path for one in files])
+    return Project(
+        name=name,
+        state=state,
+        directory=services_dir / name,
+        files=tuple(files),
+        definition=None if text is None else model.read(name, text, item.get("model")),
+        secrets=tuple(sorted(set((env or {}).values()), key=len, reverse=True)),
+        after=tuple(item.get("after") or ()),
+    )
+
+
+def _extra(project: str, item: Mapping[str, Any]) -> File:
+    path, mode = str(item["path"]), str(item.get("mode") or "0644")
+    clean = Path(path)
+    if clean.is_absolute() or ".." in clean.parts or path in ("", ".") or clean.name == RECORD_FILE:
+        raise StackError(f"file '{path}' of project '{project}' is outside its directory; give a path below it")
+    if not MODE.fullmatch(mode):
+        raise StackError(f"mode '{mode}' of file '{path}' of project '{project}' is none; write it like \"0644\"")
+    return File(str(clean), str(item["content"]), mode.zfill(4))
+
+
+def secret_values(items: Sequence[Mapping[str, Any]], public: str) -> set[str]:
+    """Values that must appear nowhere in a result.
+
+    A value that the public part of the request contains anyway (a user's name that is also an image's name) is no
+    secret, and masking it would make every message unreadable.
+    """
+    values = {str(value) for item in items for value in (item.get("env") or {}).values() if value is not None}
+    return {value for value in values if len(value) >= 6 and value not in public}

@@ -90,7 +90,7 @@ class Workflows:
         self._unresolved = []
         if self.state != "absent":
             self._unresolved = [words for item in self.wanted.values() for words in unresolved(item, self._index)]
-        warnings = (*self.api.warnings, *self._unresolved)
+        warnings = tuple(self.api.warnings or self._unresolved)
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         operations: list[Operation] = []

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Request bodies are checked with the models that qdrant-client generates from Qdrant's interface document.
+
+The models are loaded from their file: the package around them would bring grpc and numpy, which nothing here needs.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import sys
+import typing
+from types import ModuleType
+from typing import Any, Optional, Union
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from standin.errors import RestError, format_error
+
+
+def _generated_models() -> ModuleType:
+    file = importlib.metadata.distribution("qdrant-client").locate_file("qdrant_client/http/models/models.py")
+    spec = importlib.util.spec_from_file_location("standin.generated_models", str(file))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+models: Any = _generated_models()
+
+
+class NamedSearchVector(BaseModel, extra="forbid"):
+    name: str
+    vector: Union[list[float], models.SparseVector]
+
+
+class SearchRequest(BaseModel, extra="forbid"):
+    """The search of servers before 1.19, which older clients still send."""
+
+    vector: Union[list[float], NamedSearchVector]
+    limit: int
+    offset: Optional[int] = None
+    filter: Optional[models.Filter] = None
+    params: Optional[models.SearchParams] = None
+    with_payload: Optional[models.WithPayloadInterface] = None
+    with_vector: Optional[models.WithVector] = None
+    score_threshold: Optional[float] = None
+
+
+class SearchRequestBatch(BaseModel, extra="forbid"):
+    searches: list[SearchRequest]
+
+
+# Ranges that the server checks and the generated models do not carry: dotted path, smallest, largest.
+RANGES: tuple[tuple[str, float, float | None], ...] = (
+    ("vectors.size", 1, 65536),
+    ("hnsw_config.ef_construct", 4, None),
+    ("shard_number", 1, None),
+    ("replication_factor", 1, None),
+    ("write_consistency_factor", 1, None),
+    ("quantization_config.scalar.quantile", 0.5, 1.0),
+    ("wal_config.wal_capacity_mb", 1, None),
+    ("limit", 1, None),
+)
+
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
+def parse(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise format_error(str(error)) from None
+
+
+def checked(raw: bytes, model: Any) -> dict[str, Any]:
+    """The body without the keys that the server would ignore.
+
+    :raises RestError: 400 for a wrong form, 422 for a value out of range
+    """
+    body = _known_keys(model, parse(raw))
+    _refuse_bad_ids(body)
+    _refuse_non_positive(body)
+    _accept_no_payload(body)
+    adapter = _adapters.setdefault(model, TypeAdapter(model))
+    try:
+        adapter.validate_json(json.dumps(body), strict=True)
+    except ValidationError as error:
+        raise format_error(_first(error)) from None
+    for path, smallest, largest in RANGES:
+        _refuse_out_of_range(body, path, smallest, largest)
+    return body
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in problem["loc"])
+    if problem["type"] == "missing":
+        return f"missing field `{problem['loc'][-1]}`"
+    return f"{where}: {problem['msg']}" if where else problem["msg"]
+
+
+def _known_keys(annotation: Any, value: Any) -> Any:
+    """Drop what the server ignores, wherever the model is certain: plain models, not alternatives."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = getattr(models, annotation.__forward_arg__)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(value, dict):
+        fields = annotation.model_fields
+        return {key: _known_keys(fields[key].annotation, item) for key, item in value.items() if key in fields}
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Union:
+        real = [one for one in args if one is not type(None)]
+        return _known_keys(real[0], value) if len(real) == 1 else value
+    if origin is dict and isinstance(value, dict):
+        return {key: _known_keys(args[1], item) for key, item in value.items()}
+    return value
+
+
+def _accept_no_payload(body: Any) -> None:
+    """In a batch of columns null stands for a point without payload."""
+    batch = body.get("batch") if isinstance(body, dict) else None
+    if isinstance(batch, dict) and isinstance(batch.get("payloads"), list):
+        batch["payloads"] = [payload or {} for payload in batch["payloads"]]
+
+
+def _refuse_bad_ids(body: Any) -> None:
+    if not isinstance(body, dict):
+        return
+    points = body.get("points")
+    ids = (
+        [point.get("id") if isinstance(point, dict) else point for point in points] if isinstance(points, list) else []
+    )
+    for point_id in [*ids, *(body.get("ids") or [])]:
+        if not is_point_id(point_id):
+            raise format_error(
+                f"value {point_id} is not a valid point ID, valid values are either an unsigned integer or a UUID"
+            )
+
+
+def is_point_id(value: Any) -> bool:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0 <= value < 2**64
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False
+
+
+def _refuse_non_positive(body: Any) -> None:
+    """Sizes and counts are unsigned; a vector size is at least 1."""
+    if not isinstance(body, dict):
+        return
+    vectors = body.get("vectors")
+    sizes = [vectors] if isinstance(vectors, dict) and "size" in vectors else list((vectors or {}).values())
+    for params in sizes if isinstance(vectors, dict) else []:
+        if isinstance(params, dict) and isinstance(params.get("size"), int) and params["size"] < 1:
+            raise format_error("data did not match any variant of untagged enum VectorsConfig")
+    for section in ("hnsw_config", "optimizers_config", "wal_config"):
+        for value in (body.get(section) or {}).values() if isinstance(body.get(section), dict) else []:
+            if isinstance(value, int) and value < 0:
+                raise format_error(f"invalid value: integer `{value}`, expected usize")
+
+
+def _refuse_out_of_range(body: Any, path: str, smallest: float, largest: float | None) -> None:
+    value = body
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return
+        value = value[step]
+    if not isinstance(value, (int, float)) or (smallest <= value and (largest is None or value <= largest)):
+        return
+    bounds = f"from {smallest} to {largest}" if largest is not None else f"{smallest} or larger"
+    shown = float(value) if isinstance(smallest, float) else value
+    raise RestError(422, f"Validation error in JSON body: [{path}: value {shown} invalid, must be {bounds}]")

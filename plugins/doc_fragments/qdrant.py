@@ -1,0 +1,35 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - Where Qdrant's REST interface answers.
+      - If not given, the environment variable E(QDRANT_URL) is used, and then V(http://127.0.0.1:6333).
+    type: str
+    default: http://127.0.0.1:6333
+  api_key:
+    description:
+      - API key of the server, sent in the header C(api-key).
+      - If not given, the environment variable E(QDRANT_API_KEY) is used.
+    type: str
+  validate_certs:
+    description: Whether the certificate of an C(https) server must be trusted.
+    type: bool
+    default: true
+  ca_path:
+    description: File with the certificate authorities to trust instead of the system's.
+    type: path
+  timeout:
+    description: Seconds for connecting and for each answer; building an index over many points may need more.
+    type: float
+    default: 30
+requirements:
+  - requests (Python library, on the target host)
+"""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ COMPOSE_PLACES = (
     "/usr/lib/docker/cli-plugins/docker-compose",
     "/usr/libexec/docker/cli-plugins/docker-compose",
 )
+NEEDED_MODULES = ("requests", "psycopg2")
 NEEDED_CGROUPS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
 
@@ -192,15 +194,22 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "socket": engine.path if exists else None,
         "socket_gid": os.stat(engine.path).st_gid if exists else None,
         "root_dir": None,
+        "networks": [],
     }
     try:
         said = engine.get("/version") or {}
         containers = engine.get("/containers/json") or []
+        networks = sorted(network["Name"] for network in engine.get("/networks") or [])
         root = (engine.get("/info") or {}).get("DockerRootDir")
     except StackError as error:
         return {**state, "error": str(error) if exists else None}, []
     state.update(
-        running=True, version=said.get("Version"), api_version=said.get("ApiVersion"), root_dir=root, error=None
+        running=True,
+        version=said.get("Version"),
+        api_version=said.get("ApiVersion"),
+        root_dir=root,
+        networks=networks,
+        error=None,
     )
     return state, containers
 
@@ -216,6 +225,7 @@ def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
         "os": os_of(read("/etc/os-release")),
         "arch": os.uname().machine,
         "python": ".".join(map(str, sys.version_info[:3])),
+        "python_lacks": [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None],
         "root": os.geteuid() == 0,
         "memory_mb": memory,
         "swap_mb": swap,

@@ -65,6 +65,12 @@ host:
       type: str
       returned: success
       sample: 3.13.5
+    python_lacks:
+      description: Which of the libraries that modules need on the host this Python does not have.
+      type: list
+      elements: str
+      returned: success
+      sample: [psycopg2]
     root:
       description: Whether the module ran as root.
       type: bool
@@ -127,6 +133,12 @@ host:
           type: str
           returned: success
           sample: /var/lib/docker
+        networks:
+          description: Names of its networks.
+          type: list
+          elements: str
+          returned: success
+          sample: [bridge, docker_proxy, docker_syncbricks, host, none]
         error:
           description: Why it does not answer although its socket is there, or null.
           type: str

@@ -96,8 +96,10 @@ class ActionModule(ActionBase):
         specs = self._yaml(path, "meta", "argument_specs") or self._yaml(path, "meta", "main")
         options = (((specs or {}).get("argument_specs") or {}).get("main") or {}).get("options") or {}
         siblings = os.listdir(os.path.dirname(path))
-        internal = {*self._internal(path), *(self._task.vars or {})}
+        internal = {*self._names(path, "vars"), *self._names(path, "defaults"), *(self._task.vars or {})}
         sentences = unknown_variables(role, task_vars, options, internal, siblings)
+        if sentences:
+            sentences = unknown_variables(role, task_vars, options, internal | self._made_by_tasks(path), siblings)
         for name, spec in options.items():
             if name not in task_vars:
                 if spec.get("required"):
@@ -113,8 +115,11 @@ class ActionModule(ActionBase):
                 sentences.append(wrong)
         return sentences
 
-    def _internal(self, path: str) -> set[str]:
-        names = set(self._yaml(path, "vars", "main") or {}) | set(self._yaml(path, "defaults", "main") or {})
+    def _names(self, path: str, folder: str) -> set[str]:
+        return set(self._yaml(path, folder, "main") or {})
+
+    def _made_by_tasks(self, path: str) -> set[str]:
+        names: set[str] = set()
         tasks = os.path.join(path, "tasks")
         for entry in sorted(os.listdir(tasks)) if os.path.isdir(tasks) else []:
             if entry.endswith((".yml", ".yaml")):

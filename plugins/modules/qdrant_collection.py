@@ -121,6 +121,12 @@ options:
         description: As O(backup).
         type: bool
         default: true
+  assume_empty_if_unreachable:
+    description:
+      - In check mode, plan as for a server without collections where no server answers, because this same run would create it.
+      - Has no effect outside of check mode.
+    type: bool
+    default: false
 notes:
   - Options about one collection beside O(collections) are refused.
 """
@@ -224,7 +230,11 @@ def build(module: AnsibleModule) -> Collections:
         for option, spec in COLLECTION_SPEC.items():
             if params[option] != spec.get("default"):
                 raise StackError(f"{option} stands beside collections; give it to each collection that it is meant for")
-    return Collections(connect(params, read_only=module.check_mode), desired_from_params(params))
+    return Collections(
+        connect(params, read_only=module.check_mode),
+        desired_from_params(params),
+        may_be_unborn=module.check_mode and params["assume_empty_if_unreachable"],
+    )
 
 
 def main() -> None:
@@ -237,6 +247,7 @@ def main() -> None:
                 "elements": "dict",
                 "options": {"name": {"type": "str", "required": True}, **COLLECTION_SPEC},
             },
+            "assume_empty_if_unreachable": {"type": "bool", "default": False},
             **CONNECTION_SPEC,
         },
         mutually_exclusive=[("name", "collections")],

@@ -28,6 +28,7 @@ def main() -> None:
         host=os.environ.get("QDRANT__SERVICE__HOST", "0.0.0.0"),
         port=int(os.environ.get("QDRANT__SERVICE__HTTP_PORT", "6333")),
         log_level=os.environ.get("QDRANT__LOG_LEVEL", "info").lower(),
+        access_log=False,
         timeout_graceful_shutdown=5,
     )
 

@@ -333,7 +333,9 @@ def _schema_told(schema: Mapping[str, Any]) -> str:
 def _warnings(desired: Desired, live: Optional[Live], steps: list[Operation]) -> list[str]:
     if live is None or not live.points:
         return []
-    rebuilt = sorted({key for step in steps if step.verb == "patch" for key in step.args["body"]} & {*REBUILDING_SECTIONS})
+    rebuilt = sorted(
+        {key for step in steps if step.verb == "patch" for key in step.args["body"]} & {*REBUILDING_SECTIONS}
+    )
     if not rebuilt:
         return []
     return [

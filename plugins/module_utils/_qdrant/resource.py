@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable, Iterable
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import planner
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
@@ -20,8 +21,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 
 class Collections:
-    def __init__(self, client: Client, desired: Iterable[Desired]) -> None:
+    """
+    :param may_be_unborn: a server that does not answer yet is one without collections, which only a prediction may say
+    """
+
+    def __init__(self, client: Client, desired: Iterable[Desired], *, may_be_unborn: bool = False) -> None:
         self.client = client
+        self.may_be_unborn = may_be_unborn
+        self.unborn = ""
         self.desired = list(desired)
         self.live: dict[str, Live] = {}
         self.snapshots: dict[str, str] = {}
@@ -36,14 +43,23 @@ class Collections:
         }
 
     def observe(self) -> dict[str, Any]:
-        there = set(self.client.list_collections())
+        try:
+            there = set(self.client.list_collections())
+        except Unreachable as error:
+            if not self.may_be_unborn:
+                raise
+            self.unborn = str(error)
+            there = set()
         self.live = {
             one.name: live_from_info(self.client.collection(one.name)) for one in self.desired if one.name in there
         }
         return planner.view(self.desired, self.live)
 
     def plan(self, current: Any) -> Plan:
-        return planner.plan(self.desired, self.live)
+        plan = planner.plan(self.desired, self.live)
+        if not self.unborn:
+            return plan
+        return replace(plan, warnings=(*plan.warnings, f"{self.unborn}; planned as for a server without collections"))
 
     def apply(self, operation: Operation) -> None:
         self._apply[operation.verb](operation.target, dict(operation.args))

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS {} (
 )
 """
 _READ = "SELECT name, version, checksum, applied_at, applied_by, duration_ms FROM {} WHERE success ORDER BY version"
-_ADD = "INSERT INTO {} (name, version, checksum, checksum_version, duration_ms) VALUES (%s, %s, %s, %s, %s)"
+_ADD = "INSERT INTO {} (name, version, checksum, checksum_version, duration_ms) VALUES ({}, {}, {}, {}, {})"
 _HOLDER = """
 SELECT a.pid, a.usename, coalesce(host(a.client_addr), 'a local socket') AS client, a.backend_start
 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -72,10 +72,9 @@ class History:
             ) from error
 
     def add(self, migration: Migration, duration_ms: int) -> None:
-        self._session.execute(
-            sql.SQL(_ADD).format(self._table),
-            (migration.name, migration.version, migration.checksum, CHECKSUM_VERSION, duration_ms),
-        )
+        """Literals, not parameters: psycopg2 would take a percent sign in the table's name for one of them."""
+        values = (migration.name, migration.version, migration.checksum, CHECKSUM_VERSION, duration_ms)
+        self._session.execute(sql.SQL(_ADD).format(self._table, *map(sql.Literal, values)))
 
     def try_lock(self) -> bool:
         """Take the lock of this history until the session ends; never waits."""

@@ -1,0 +1,104 @@
+"""A live PostgreSQL for contract tests: one container a session, a database of its own for whoever asks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import psycopg2
+from psycopg2 import sql
+
+IMAGE = "postgres:17"
+PASSWORD = "contract-" + secrets.token_hex(4)
+RUNNING: list[Server] = []
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database; ``login`` is what the module takes."""
+
+    server: Server
+    name: str
+
+    @property
+    def login(self) -> dict[str, Any]:
+        return {
+            "login_host": self.server.host,
+            "login_port": self.server.port,
+            "login_user": self.server.user,
+            "login_password": PASSWORD,
+            "login_db": self.name,
+        }
+
+    def connect(self) -> Any:
+        return psycopg2.connect(
+            host=self.server.host, port=self.server.port, user=self.server.user, password=PASSWORD, dbname=self.name
+        )
+
+    def rows(self, query: Any, params: Optional[Sequence[Any]] = None) -> list[tuple[Any, ...]]:
+        """Run one statement in autocommit; its rows, if it has any."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(query, params)
+                return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """Run statements in a transaction that is rolled back."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+
+            def rows(query: str) -> list[tuple[Any, ...]]:
+                cursor.execute(query)
+                return cursor.fetchall() if cursor.description else []
+
+            yield rows
+            connection.rollback()
+
+
+@dataclass(frozen=True)
+class Server:
+    host: str
+    port: int
+    user: str
+
+    @contextlib.contextmanager
+    def database(self, template: str = "template1") -> Iterator[Database]:
+        """A new database, dropped afterwards."""
+        admin = Database(self, "postgres")
+        name = f"t_{secrets.token_hex(4)}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        admin.rows(create)
+        try:
+            yield Database(self, name)
+        finally:
+            admin.rows(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def server(container: Callable[..., Any]) -> Server:
+    """The session's server; PLANNER_MEMORY_TEST_POSTGRES=host:port:user names one that trusts this host instead."""
+    if not RUNNING:
+        given = os.environ.get("PLANNER_MEMORY_TEST_POSTGRES")
+        RUNNING.append(_given(given) if given else _started(container))
+    return RUNNING[0]
+
+
+def _given(address: str) -> Server:
+    host, port, user = address.split(":")
+    return Server(host, int(port), user)
+
+
+def _started(container: Callable[..., Any]) -> Server:
+    started = container(
+        IMAGE,
+        env={"POSTGRES_USER": "n8n", "POSTGRES_PASSWORD": PASSWORD},
+        ports=[5432],
+        args=["postgres", "-c", "fsync=off"],
+    )
+    live = Server(started.host, started.port(5432), "n8n")
+    started.wait(lambda: bool(Database(live, "postgres").rows("SELECT 1")))
+    return live

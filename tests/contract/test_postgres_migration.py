@@ -1,0 +1,196 @@
+"""postgres_migration against a live PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.contract.postgres import Database, server
+from tests.support.law import Law
+from tests.support.run_module import ModuleFailed, run_module
+
+FIRST = {
+    "name": "001_first.sql",
+    "sql": "CREATE TABLE first (id SERIAL PRIMARY KEY);\nINSERT INTO first DEFAULT VALUES;\n",
+}
+SECOND = {"name": "002_second.sql", "sql": "ALTER TABLE first ADD COLUMN note text DEFAULT 'a;b';\n"}
+BROKEN = {
+    "name": "003_broken.sql",
+    "sql": "CREATE TABLE third (id int);\n\nINSERT INTO third\nSELECT nothing;\n",
+}
+
+
+@pytest.fixture
+def database(container: Callable[..., Any]) -> Iterator[Database]:
+    with server(container).database() as fresh:
+        yield fresh
+
+
+def call(database: Database, *migrations: dict[str, str], check: bool = False, **more: Any) -> dict[str, Any]:
+    return run_module("postgres_migration", {**database.login, "migrations": list(migrations), **more}, check=check)
+
+
+def contents(database: Database) -> Any:
+    """Everything that is there: columns, history, and the transactions that left a trace."""
+    columns = database.rows(
+        "SELECT table_name, column_name, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY 1, ordinal_position"
+    )
+    history = database.rows("SELECT xmin::text, t::text FROM schema_migrations t") if has_history(columns) else []
+    return columns, history
+
+
+def has_history(columns: list[tuple[Any, ...]]) -> bool:
+    return any(column[0] == "schema_migrations" for column in columns)
+
+
+def test_the_law(database: Database) -> None:
+    def arguments(*migrations: dict[str, str]) -> dict[str, Any]:
+        return {**database.login, "migrations": list(migrations)}
+
+    Law(
+        module="postgres_migration",
+        create=arguments(FIRST),
+        update=arguments(SECOND, FIRST),
+        independent_read=lambda: contents(database),
+    ).hold()
+
+
+def test_a_run_with_nothing_to_do_only_reads(database: Database) -> None:
+    call(database, FIRST, SECOND)
+    database.rows(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    assert call(database, FIRST, SECOND)["changed"] is False
+
+
+def test_result_says_what_ran_where_and_when(database: Database) -> None:
+    rehearsed = call(database, FIRST, check=True)
+    ran = call(database, FIRST)
+    assert [(one["line"], one["rows"]) for one in ran["statements"]] == [(1, -1), (2, 1)]
+    assert rehearsed["statements"] == ran["statements"]
+    assert rehearsed["applied"][0]["applied_at"] is None
+    row = database.rows("SELECT name, version, checksum, applied_by, success FROM schema_migrations")
+    assert row == [("001_first.sql", 1, ran["applied"][0]["checksum"], database.server.user, True)]
+    assert ran["applied"][0]["applied_by"] == database.server.user
+
+
+def test_an_edited_file_is_refused_and_whitespace_is_no_edit(database: Database) -> None:
+    ran = call(database, FIRST)
+    assert call(database, {**FIRST, "sql": FIRST["sql"].replace("\n", "  \r\n")})["changed"] is False
+    with pytest.raises(ModuleFailed) as caught:
+        call(database, {**FIRST, "sql": FIRST["sql"] + "SELECT 1;"}, SECOND)
+    sentence = str(caught.value)
+    assert "001_first.sql was edited after it ran on 20" in sentence
+    assert ran["applied"][0]["checksum"] in sentence
+    assert caught.value.result["checksum_file"] in sentence
+    assert len(contents(database)[1]) == 1
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_failing_file_leaves_nothing_of_itself(database: Database, check: bool) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        call(database, FIRST, SECOND, BROKEN, check=check)
+    assert 'migration 003_broken.sql line 4: column "nothing" does not exist' in str(caught.value)
+    assert database.rows("SELECT to_regclass('third')::text") == [(None,)]
+    assert len(contents(database)[1]) == (0 if check else 2)
+    if not check:
+        assert caught.value.result["actions_done"] == ["apply 001_first.sql", "apply 002_second.sql"]
+
+
+def test_two_runs_at_once_apply_once(database: Database) -> None:
+    slow = {
+        "name": "001_slow.sql",
+        "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(1); INSERT INTO slow VALUES (1);",
+    }
+    runs = [start(database, slow) for _ in range(2)]
+    results = [json.loads(run.communicate(timeout=60)[0]) for run in runs]
+    assert sorted(result["changed"] for result in results) == [False, True]
+    assert database.rows("SELECT count(*) FROM slow") == [(1,)]
+
+
+def start(database: Database, *migrations: dict[str, str]) -> subprocess.Popen[str]:
+    """The module in a process of its own."""
+    arguments = repr({**database.login, "migrations": list(migrations)})
+    code = (
+        "import json, tests.conftest\nfrom tests.support.run_module import run_module\n"
+        f"print(json.dumps(run_module('postgres_migration', {arguments})))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_who_holds_the_lock_is_named(database: Database) -> None:
+    holder = rf"holds the lock \(process \d+, user {database.server.user}, from .+, since"
+    run = start(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(3);"})
+    wait_for(
+        database, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^SELECT pg_sleep'"
+    )
+    with pytest.raises(ModuleFailed, match=holder):
+        call(database, FIRST, lock_wait=0.2)
+    run.communicate(timeout=60)
+
+
+def wait_for(database: Database, query: str) -> None:
+    deadline = time.monotonic() + 20
+    while not database.rows(query):
+        assert time.monotonic() < deadline, query
+        time.sleep(0.05)
+
+
+def test_a_table_in_use_is_waited_for_politely(database: Database) -> None:
+    call(database, FIRST)
+    with contextlib.closing(database.connect()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT * FROM first")
+        with pytest.raises(ModuleFailed, match=r"002_second.sql got no lock on a table in use within 0.5 s"):
+            call(database, FIRST, SECOND, lock_timeout=100, lock_wait=0.5)
+        release = threading.Timer(0.5, other.rollback)
+        release.start()
+        assert call(database, FIRST, SECOND, lock_timeout=100, lock_wait=20)["changed"] is True
+        release.join()
+
+
+def test_a_statement_that_takes_too_long_is_cancelled(database: Database) -> None:
+    with pytest.raises(ModuleFailed, match=r"001_slow\.sql line 1: canceling statement due to statement timeout"):
+        call(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(20);"}, statement_timeout=1)
+
+
+def test_a_name_with_quotes_and_percents_is_only_a_name(database: Database) -> None:
+    odd = 'hi"st; %s'
+    database.rows('CREATE SCHEMA "my ""schema"')
+    percent = {"name": "001_percent.sql", "sql": "CREATE TABLE t AS SELECT '100 %' AS share, $$a;%s$$ AS b;"}
+    assert call(database, percent, history_table=odd, schema='my "schema')["changed"] is True
+    assert call(database, percent, history_table=odd, schema='my "schema')["changed"] is False
+    assert database.rows('SELECT share, b FROM "my ""schema".t') == [("100 %", "a;%s")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"login_port": 1}, "does not answer .*; start it, or correct login_host and login_port"),
+        ({"login_db": "nowhere"}, "has no database nowhere; create it"),
+        ({"schema": "nowhere"}, 'history table nowhere.schema_migrations cannot be created: schema "nowhere" does not'),
+    ],
+)
+def test_wrong_logins_are_told_in_one_sentence(database: Database, wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ModuleFailed, match=sentence):
+        call(database, FIRST, **wrong)
+
+
+def test_a_wrong_password_is_told_and_never_shown(database: Database) -> None:
+    if database.server.user != "n8n" or not password_is_checked(database):
+        pytest.skip("the server given trusts this host")
+    with pytest.raises(ModuleFailed) as caught:
+        call(database, FIRST, login_password="hunter2")
+    assert "refuses the password of user n8n; correct login_password" in str(caught.value)
+    assert "hunter2" not in json.dumps(caught.value.result)
+
+
+def password_is_checked(database: Database) -> bool:
+    return database.rows("SELECT count(*) FROM pg_hba_file_rules WHERE auth_method NOT IN ('trust', 'peer')")[0][0] > 0

@@ -1,0 +1,171 @@
+"""The order of what happens on the wire, with a session and a history that only take notes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Optional
+
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import (
+    Migrations,
+    Patience,
+    Unborn,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
+
+FILES = files.build([{"name": "001_a.sql", "sql": "ONE;\nTWO"}, {"name": "002_b.sql", "sql": "THREE;"}])
+
+
+class Wire:
+    """Session and history in one, keeping a diary."""
+
+    def __init__(self) -> None:
+        self.diary: list[str] = []
+        self.kept: list[Applied] = []
+        self.fresh: list[Applied] = []
+        self.locks = [True]
+        self.errors: dict[str, list[SqlError]] = {}
+        self.on_lock: Optional[list[Applied]] = None
+
+    def execute(self, text: str) -> int:
+        self.diary.append(text)
+        if self.errors.get(text):
+            raise self.errors[text].pop(0)
+        return 1
+
+    @contextlib.contextmanager
+    def transaction(self, *, keep: bool) -> Iterator[None]:
+        self.diary.append("begin")
+        self.fresh = []
+        try:
+            yield
+        except StackError:
+            self.diary.append("rollback")
+            raise
+        self.diary.append("commit" if keep else "rollback")
+        if keep:
+            self.kept += self.fresh
+
+    def read(self) -> tuple[Applied, ...]:
+        self.diary.append("read")
+        return tuple(self.kept)
+
+    def create(self) -> None:
+        self.diary.append("create history")
+
+    def add(self, migration: files.Migration, duration_ms: int) -> None:
+        self.diary.append(f"add {migration.name}")
+        self.fresh.append(row(migration))
+
+    def try_lock(self) -> bool:
+        self.diary.append("try lock")
+        if self.on_lock is not None:
+            self.kept = self.on_lock
+        return self.locks.pop(0) if len(self.locks) > 1 else self.locks[0]
+
+    def lock_holder(self) -> str:
+        return "process 7, user n8n, from 127.0.0.1, since now"
+
+
+def row(migration: files.Migration) -> Applied:
+    return Applied(migration.name, migration.version, migration.checksum, "2026", "n8n", 5)
+
+
+def migrations(wire: Wire, seconds: float = 1.0) -> Migrations:
+    now = [0.0]
+
+    def sleep(pause: float) -> None:
+        wire.diary.append("sleep")
+        now[0] += pause
+
+    patience = Patience(seconds, sleep=sleep, clock=lambda: now[0])
+    return Migrations(wire, wire, FILES, out_of_order=False, patience=patience)
+
+
+def test_one_transaction_for_each_file_with_its_row() -> None:
+    wire = Wire()
+    result = reconcile(migrations(wire), check_mode=False)
+    assert wire.diary == [
+        *("read", "try lock", "read"),
+        *("begin", "create history", "ONE", "TWO", "add 001_a.sql", "commit"),
+        *("begin", "create history", "THREE", "add 002_b.sql", "commit"),
+        "read",
+    ]
+    assert result["changed"] is True
+    assert [one["duration_ms"] for one in result["applied"]] == [5, 5]
+
+
+def test_check_mode_runs_everything_in_one_transaction_and_keeps_nothing() -> None:
+    wire = Wire()
+    result = reconcile(migrations(wire), check_mode=True)
+    assert wire.diary == [
+        *("read", "try lock", "read", "begin"),
+        *("create history", "ONE", "TWO", "add 001_a.sql", "THREE", "add 002_b.sql"),
+        "rollback",
+    ]
+    assert [one["statement"] for one in result["statements"]] == ["ONE", "TWO", "THREE"]
+    assert wire.kept == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_nothing_to_do_is_one_read_and_no_lock(check: bool) -> None:
+    wire = Wire()
+    wire.kept = [row(one) for one in FILES]
+    assert reconcile(migrations(wire), check_mode=check)["changed"] is False
+    assert wire.diary == ["read"]
+
+
+def test_what_another_run_did_meanwhile_is_not_done_again() -> None:
+    wire = Wire()
+    wire.on_lock = [row(one) for one in FILES]
+    assert reconcile(migrations(wire), check_mode=False)["changed"] is False
+    assert wire.diary == ["read", "try lock", "read"]
+
+
+def test_the_lock_is_tried_again_until_it_is_there() -> None:
+    wire = Wire()
+    wire.locks = [False, False, True]
+    reconcile(migrations(wire), check_mode=False)
+    assert wire.diary[:7] == ["read", "try lock", "sleep", "try lock", "sleep", "try lock", "read"]
+
+
+def test_the_lock_is_given_up_after_a_while() -> None:
+    wire = Wire()
+    wire.locks = [False]
+    with pytest.raises(StackError, match=r"holds the lock \(process 7, .*\) after 1 s of waiting"):
+        reconcile(migrations(wire), check_mode=False)
+    assert "begin" not in wire.diary
+
+
+def test_a_table_in_use_is_tried_again_as_a_whole_file() -> None:
+    wire = Wire()
+    wire.errors["TWO"] = [SqlError("lock timeout", "55P03", None)]
+    reconcile(migrations(wire), check_mode=False)
+    assert wire.diary.count("ONE") == 2
+    assert wire.diary.index("rollback") < wire.diary.index("sleep")
+
+
+def test_a_mistake_names_file_and_line_and_stops() -> None:
+    wire = Wire()
+    wire.errors["TWO"] = [SqlError("syntax error", "42601", 1)]
+    with pytest.raises(StackError, match=r"001_a\.sql line 2: syntax error; nothing of this file was") as caught:
+        reconcile(migrations(wire), check_mode=False)
+    assert caught.value.details["sqlstate"] == "42601"
+    assert wire.diary[-1] == "rollback"
+    assert wire.kept == []
+
+
+def test_before_the_server_exists_everything_is_pending() -> None:
+    result = reconcile(Unborn(FILES, "no answer"), check_mode=True)
+    assert result["actions"] == ["apply 001_a.sql", "apply 002_b.sql"]
+    assert result["warnings"] == ["the migrations were not rehearsed, all of them are taken as pending: no answer"]
+    assert result["statements"] == []
+
+
+def test_patience_is_one_try_even_without_time() -> None:
+    assert len(list(Patience(0).tries())) == 1

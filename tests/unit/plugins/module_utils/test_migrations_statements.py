@@ -1,0 +1,59 @@
+"""Splitting SQL text."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import split
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("", []),
+        (" ;; \n; ", []),
+        ("-- nothing; here\n/* nor; /* here; */ ; */", []),
+        ("SELECT 1", ["SELECT 1"]),
+        ("SELECT 1; SELECT 2 ;", ["SELECT 1", "SELECT 2"]),
+        ("-- a; b\nSELECT 1; -- c; d\n", ["SELECT 1"]),
+        ("SELECT 1 -- why; not\n+ 1;", ["SELECT 1 -- why; not\n+ 1"]),
+        ("SELECT ';', 'it''s; ', \"a;\"\"b\"; SELECT 2", ["SELECT ';', 'it''s; ', \"a;\"\"b\"", "SELECT 2"]),
+        (r"SELECT E'\'; ', e'\\'; SELECT 2", [r"SELECT E'\'; ', e'\\'", "SELECT 2"]),
+        (r"SELECT 'a\'; SELECT 2", [r"SELECT 'a\'", "SELECT 2"]),
+        ("DO $$ BEGIN; END $$; SELECT $1", ["DO $$ BEGIN; END $$", "SELECT $1"]),
+        ("SELECT $a$ ; $b$ ; $$ ; $a$; SELECT 2", ["SELECT $a$ ; $b$ ; $$ ; $a$", "SELECT 2"]),
+        ("SELECT a$b$c; SELECT 2", ["SELECT a$b$c", "SELECT 2"]),
+        (
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); SELECT 3",
+            ["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "SELECT 3"],
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3",
+            [
+                "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+                "SELECT 3",
+            ],
+        ),
+        ("SELECT 'never closed; ", ["SELECT 'never closed;"]),
+        ("SELECT $$ never closed; ", ["SELECT $$ never closed;"]),
+        ("SELECT 1 /* never closed; ", ["SELECT 1 /* never closed;"]),
+        ("SELECT 'Žluťoučký; kůň' AS ž; SELECT 2", ["SELECT 'Žluťoučký; kůň' AS ž", "SELECT 2"]),
+    ],
+)
+def test_split(sql: str, wanted: list[str]) -> None:
+    assert [statement.text for statement in split(sql)] == wanted
+
+
+def test_lines_count_from_where_the_statement_starts() -> None:
+    sql = "-- head\n\nSELECT 1;\n/* two\nlines */ SELECT\n2;\n\nSELECT 3"
+    assert [(statement.line, statement.first_word) for statement in split(sql)] == [
+        (3, "SELECT"),
+        (5, "SELECT"),
+        (8, "SELECT"),
+    ]
+
+
+def test_summary_is_one_short_line() -> None:
+    (statement,) = split("SELECT\n   1,\n" + "2," * 100 + "3")
+    assert statement.summary.startswith("SELECT 1, 2,2")
+    assert len(statement.summary) == 100
+    assert statement.summary.endswith("…")

@@ -128,7 +128,10 @@ options:
     type: int
     default: 4
   adopt:
-    description: Replaces containers of the same name that belong to no project or to another one.
+    description:
+      - Replaces what this module did not make. That is containers of the same name that belong to no project or to
+        another one, and projects that run from files of somebody else.
+      - With O(state=absent), removes projects that this module did not make. They are left alone otherwise.
     type: bool
     default: false
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import files as disk
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.engine import (
@@ -36,9 +36,10 @@ class Failure:
 
 
 class Bringer:
-    def __init__(self, engine: Engine, policy: Policy) -> None:
+    def __init__(self, engine: Engine, policy: Policy, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
         self._policy = policy
+        self._sleep = sleep
         self.backups: list[str] = []
 
     def bring(self, project: Project, steps: Sequence[Operation], snapshot: Snapshot) -> Optional[Failure]:
@@ -71,13 +72,24 @@ class Bringer:
         paused = [one.id for one in own if keys.get(one.id) in targets.get("unpause", ())]
         if paused:
             self._engine.must(f"unpausing {project.name}", "unpause", *paused)
+            self._wait_for_health(paused)
         anew = sorted({one.service for one in own if keys.get(one.id) in targets.get("recreate", ())})
         if anew and len(anew) < len(project.services):
             self._up(project, "--force-recreate", "--no-deps", services=anew)
-        if anew or any(verb in targets for verb in ("create", "start", "unpause", "remove", "adopt")):
+        if anew or any(verb in targets for verb in ("create", "start", "remove", "adopt")):
             whole = bool(anew) and len(anew) == len(project.services)
             wait = ["--wait", "--wait-timeout", str(self._policy.wait_timeout)] if self._policy.wait else []
             self._up(project, "--force-recreate" if whole else "--no-recreate", "--remove-orphans", *wait)
+
+    def _wait_for_health(self, containers: Sequence[str]) -> None:
+        """Probes fail while a container is paused; Compose would give up at once on the verdict of that time."""
+        deadline = time.monotonic() + (self._policy.wait_timeout if self._policy.wait else 0)
+        form = "{{if .State.Health}}{{.State.Health.Status}}{{end}}"
+        while time.monotonic() < deadline:
+            verdicts = self._engine.must("asking for health", "container", "inspect", "-f", form, *containers).split()
+            if set(verdicts) <= {"healthy"}:
+                return
+            self._sleep(0.5)
 
     def _up(self, project: Project, *options: str, services: Sequence[str] = ()) -> None:
         answer = self._engine.compose(

@@ -20,8 +20,8 @@ except ImportError:
     yaml = None  # type: ignore[assignment]
 
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)
-FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 MEMORY_OPTIONS = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size")
 
 
@@ -183,7 +183,7 @@ def memory_bytes(value: Any, what: str) -> Optional[int]:
     found = None if isinstance(value, bool) else MEMORY.fullmatch(str(value).strip())
     if not found:
         raise StackError(f"{what} is '{value}', which is no size; write it like 200m or 1g")
-    return int(float(found[1]) * FACTORS[(found[2] or "")[:1].lower()])
+    return int(float(found[1]) * 1024 ** POWERS[found[2].lower()])
 
 
 def _cpus(value: Any, where: str) -> Optional[float]:

@@ -13,13 +13,19 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     Snapshot,
     image_name,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import Found, shown
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import (
+    COMPOSE_FILE,
+    RECORD_FILE,
+    Found,
+    shown,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import Service
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project, Record
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 
 CURRENT = "current"
+RUNS = ("running", "restarting", "paused")
 View = dict[str, Any]
 
 
@@ -75,13 +81,7 @@ def view(
     files = {path: shown(known.get(path), file) for path, file in sorted(found.items())}
     own = [one for one in snapshot.containers if one.project == project.name and not one.one_off]
     if project.state == "absent":
-        gone: View = {
-            "files": {path: {"mode": file.mode} for path, file in sorted(found.items())},
-            "containers": {one.name: status(one) for one in own},
-        }
-        if remove_volumes:
-            gone["volumes"] = sorted(name for name, owner in snapshot.volumes.items() if owner == project.name)
-        return gone
+        return _view_of_absent(project, found, snapshot, own, remove_volumes)
     if project.state == "stopped":
         halted = {one.name: {"status": "running" if one.status in RUNS else "stopped"} for one in own}
         return {"files": files, "containers": halted}
@@ -92,10 +92,24 @@ def view(
         if one.project != project.name and one.name in {service.container for service in project.services.values()}
     }
     result: View = {"files": files, "containers": containers, "record": _record_state(project, record)}
+    if record is None and own and project.shas().get(COMPOSE_FILE) != getattr(found.get(COMPOSE_FILE), "sha", None):
+        result["written_by"] = "somebody else"
     return {**result, "foreign": foreign} if foreign else result
 
 
-RUNS = ("running", "restarting", "paused")
+def _view_of_absent(
+    project: Project, found: Mapping[str, Found], snapshot: Snapshot, own: list[Container], remove_volumes: bool
+) -> View:
+    """The record stays as long as volumes do, because it says whose they are."""
+    volumes = sorted(name for name, owner in snapshot.volumes.items() if owner == project.name)
+    keep = bool(volumes) and not remove_volumes
+    gone: View = {
+        "files": {
+            path: {"mode": file.mode} for path, file in sorted(found.items()) if not (keep and path == RECORD_FILE)
+        },
+        "containers": {one.name: status(one) for one in own},
+    }
+    return {**gone, "volumes": volumes} if remove_volumes else gone
 
 
 def _record_state(project: Project, record: Optional[Record]) -> str:
@@ -196,6 +210,11 @@ def status(one: Container, service: Optional[Service] = None) -> str:
 def operations(project: Project, now: View, then: View, record: Optional[Record], adopt: bool) -> list[Operation]:
     if project.state == "absent":
         return list(_absent(project, now))
+    if "written_by" in now and not adopt:
+        raise StackError(
+            f"project '{project.name}' runs from a {COMPOSE_FILE} that this module did not write; compare it with the"
+            " definition, then let it be replaced with adopt: true"
+        )
     steps = list(_file_steps(project, now, then, record))
     if project.state == "stopped":
         steps += [

@@ -52,9 +52,10 @@ class ComposeStack:
         self._snapshot = Snapshot()
         self._records: dict[str, Optional[Record]] = {}
         self._jobs: dict[str, list[Operation]] = {}
+        self._left_alone: list[str] = []
         self._guarded = False
         self._can_validate = True
-        self._bringer = Bringer(self._engine, policy)
+        self._bringer = Bringer(self._engine, policy, sleep)
 
     def observe(self) -> dict[str, Any]:
         self._snapshot = self._look()
@@ -63,14 +64,16 @@ class ComposeStack:
         return self._view(found)
 
     def plan(self, current: dict[str, Any]) -> Plan:
-        after, steps = {}, []
+        after, steps, warnings = {}, [], []
         for name, project in self._projects.items():
             pure.needs_confirmation(project, current[name], self._policy.confirm_data_loss)
             after[name] = pure.wanted(project, current[name])
             steps += pure.operations(project, current[name], after[name], self._records[name], self._policy.adopt)
+        for name in self._left_alone:
+            warnings.append(f"project '{name}' was not made by this module and is left alone; adopt: true removes it")
         first = [step for step in steps if step.verb == "write"]
         ordered = tuple(first + [step for step in steps if step.verb != "write"])
-        return Plan(current, after, ordered, tuple(self._obstacles()) if ordered else ())
+        return Plan(current, after, ordered, (*warnings, *(self._obstacles() if ordered else ())))
 
     def apply(self, operation: Operation) -> None:
         if not self._guarded:
@@ -125,7 +128,7 @@ class ComposeStack:
                 {service.image for service in services},
                 {name for service in services for name in service.networks or ()}
                 | {name for one in self._projects.values() for name in one.external_networks},
-                volumes=self._policy.remove_volumes,
+                volumes=any(one.state == "absent" for one in self._projects.values()),
             )
             undecided = self._policy.wait and any(
                 one.health == "starting" and one.status == "running" and one.project in self._projects
@@ -152,13 +155,19 @@ class ComposeStack:
         )
 
     def _view(self, found: Mapping[str, Mapping[str, disk.Found]]) -> dict[str, Any]:
-        return {
+        views = {
             name: pure.view(
                 project, found[name], self._records[name], self._snapshot,
                 self._remade(project, found[name]), self._policy.remove_volumes,
             )
             for name, project in self._projects.items()
         }  # fmt: skip
+        self._left_alone = [
+            name for name, project in self._projects.items()
+            if project.state == "absent" and self._records[name] is None and not self._policy.adopt
+            and any(views[name].values()) and name not in self._jobs
+        ]  # fmt: skip
+        return {**views, **{name: {key: type(v)() for key, v in views[name].items()} for name in self._left_alone}}
 
     def _remade(self, project: Project, found: Mapping[str, disk.Found]) -> set[str]:
         """Without a note of the last run, Compose says which containers do not fit their definition."""

@@ -1,0 +1,71 @@
+"""Mistakes are told in one sentence each, all at once, before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def play(extra: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+    """site.yml in check mode on this machine: it reads, and has no way to write."""
+    binary = Path(sys.executable).parent / "ansible-playbook"
+    command = [str(binary), "-i", "inventories/local", "site.yml", "--check", "-e", json.dumps(extra), *options]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def taken_port() -> Iterator[int]:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def refusal(taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    services_dir = tmp_path_factory.mktemp("refused") / "services"
+    done = play(
+        {
+            "stack_services_dir": str(services_dir),
+            "valkey_memroy_limit": "448m",
+            "valkey_memory_limit": "200x",
+            "valkey_port": taken_port,
+            "services_images": {"memory-gateway": "planner-memory/service-double:0.1.0"},
+            "docker_engine_min_version": "99.0",
+            "docker_min_free_mb": 999_999_999,
+        }
+    )
+    assert not services_dir.exists(), "a refused run made a directory"
+    return done
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["valkey_memroy_limit", "valkey_memory_limit"],
+        ["valkey_memory_limit is '200x'", "such as 448m"],
+        ["is taken by", "pid", "valkey_port"],
+        ["planner-engine", "services_images"],
+        ["docker_min_free_mb is 999999999", "make room"],
+    ],
+    ids=["unknown variable", "limit", "port", "image", "space"],
+)
+def test_one_run_tells_every_mistake(refusal: subprocess.CompletedProcess[str], words: list[str]) -> None:
+    assert refusal.returncode != 0
+    sentences = [line for line in refusal.stdout.splitlines() if words[0] in line]
+    assert any(all(word in line for word in words) for line in sentences), refusal.stdout
+
+
+def test_nothing_ran_after_the_refusal(refusal: subprocess.CompletedProcess[str]) -> None:
+    assert "Secrets |" not in refusal.stdout and "Compose | Bring up" not in refusal.stdout

@@ -11,7 +11,8 @@ version_added: "0.1.0"
 description:
   - Creates, updates, publishes and deletes workflows of n8n from n8n's own export JSON, one or many in one session.
   - Compares what the definition says with one listing of what is there. What n8n adds on its own is no difference,
-    and where nothing differs nothing is sent.
+    and where nothing differs nothing is sent. A definition with C(description) costs one more request, for n8n's
+    listing leaves it out.
   - An update keeps the live ids of nodes and webhooks, so that a webhook answers all the while, and publishes the new
     version only after n8n has taken it. When n8n refuses to publish, the old version stays live.
   - A published webhook is proven to be registered, by a request with a method that starts nothing.

@@ -75,6 +75,9 @@ class Workflows:
     def observe(self) -> dict[str, Any]:
         """The whole live state; ``plan`` reduces it to what differs."""
         self._live = match(self.api.list("/workflows", excludePinnedData="true"), self.wanted)
+        for name, live in self._live.items():
+            if self.wanted[name].get("description") is not None:
+                self._live[name] = self.api.call("GET", f"/workflows/{live['id']}")
         if self.state != "absent" and any(True for item in self.wanted.values() for _ in references(item)):
             self._index = CredentialIndex(self.api.list("/credentials"))
         return {name: self._state_of(name) for name in sorted(self._live)}

@@ -134,7 +134,9 @@ def test_a_description_needs_a_second_call_for_a_new_workflow() -> None:
     listing(credentials=[PG])
     responses.post(API, json=draft())
     responses.put(f"{API}/w1", json=draft(), match=[json_params_matcher({**sent(), "description": "words"})])
-    listing(draft(description="words"), credentials=[PG])
+    listing(draft())
+    responses.get(f"{API}/w1", json=draft(description="words"))
+    responses.get(f"{BASE}/api/v1/credentials", json={"data": [PG], "nextCursor": None})
     assert run("present", definition=definition(description="words"))["changed"] is True
 
 
@@ -265,7 +267,9 @@ def test_what_is_read_back_must_be_what_was_asked() -> None:
     publish()
     probe(REGISTERED)
     listing(live(), credentials=[PG])
-    with pytest.raises(ModuleFailed, match="the live state is not what was asked: .*wanted 'SELECT 2', seen 'SELECT 1'"):
+    with pytest.raises(
+        ModuleFailed, match="the live state is not what was asked: .*wanted 'SELECT 2', seen 'SELECT 1'"
+    ):
         run("published", definition=definition(query="SELECT 2"))
 
 

@@ -1,0 +1,132 @@
+"""One live n8n with Postgres for all contract tests of a session, set up by the module under test."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import requests
+
+from tests.contract.conftest import Container, docker
+from tests.support.run_module import run_module
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "n8n"
+EMAIL = "owner@example.com"
+PASSWORD = "Canary-owner-1"
+DATABASE_PASSWORD = "canary-database"
+ENVIRONMENT = {
+    "DB_TYPE": "postgresdb",
+    "DB_POSTGRESDB_HOST": "postgres",
+    "DB_POSTGRESDB_DATABASE": "n8ndb",
+    "DB_POSTGRESDB_USER": "n8n",
+    "DB_POSTGRESDB_PASSWORD": DATABASE_PASSWORD,
+    "N8N_ENCRYPTION_KEY": "contract-encryption-key",
+    "GENERIC_TIMEZONE": "Etc/UTC",
+    "N8N_DIAGNOSTICS_ENABLED": "false",
+    "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
+    "N8N_TEMPLATES_ENABLED": "false",
+    "N8N_LICENSE_AUTO_RENEW_ENABLED": "false",
+    "N8N_COMMUNITY_PACKAGES_ENABLED": "false",
+    "N8N_DISABLED_MODULES": "mcp-registry,insights,instance-ai,chat-hub,quick-connect",
+}
+EVENTS = """
+CREATE TABLE client_profiles (id serial PRIMARY KEY);
+CREATE TABLE events (id serial PRIMARY KEY, event_type varchar(100) NOT NULL, event_source varchar(50) NOT NULL,
+  client_id integer REFERENCES client_profiles(id), payload jsonb NOT NULL, metadata jsonb DEFAULT '{}',
+  created_at timestamp DEFAULT now());
+"""
+
+
+@dataclass
+class Rig:
+    """``setup`` holds what n8n_owner answered on the fresh server: in check mode, for real, and once more."""
+
+    url: str
+    postgres: Container
+    state_dir: Path
+    setup: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def key_file(self) -> str:
+        return str(self.state_dir / "api_key")
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return {"url": self.url, "api_key_file": self.key_file}
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        return {**self.connection, "email": EMAIL, "password": PASSWORD, "wait_timeout": 180}
+
+    @property
+    def credential(self) -> dict[str, Any]:
+        return {**self.connection, "state_file": str(self.state_dir / "credentials.json")}
+
+    def api(self, method: str, path: str, **kwargs: Any) -> Any:
+        headers = {"X-N8N-API-KEY": Path(self.key_file).read_text(encoding="utf-8").strip()}
+        answer = requests.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **kwargs)
+        assert answer.status_code < 400, answer.text
+        return answer.json()
+
+    def hook(self, path: str, **kwargs: Any) -> requests.Response:
+        return requests.post(f"{self.url}/webhook/{path}", timeout=30, **kwargs)
+
+    def sql(self, query: str) -> str:
+        return self.postgres.exec("psql", "-U", "n8n", "-d", "n8ndb", "-v", "ON_ERROR_STOP=1", "-qtAc", query)
+
+
+def postgres_credential(name: str) -> dict[str, Any]:
+    data = {"host": "postgres", "port": 5432, "database": "n8ndb", "user": "n8n", "ssl": "disable"}
+    return {"name": name, "type": "postgres", "data": {**data, "password": DATABASE_PASSWORD}}
+
+
+def role_workflow(name: str, **variables: Any) -> dict[str, Any]:
+    """A workflow of the role, as Ansible renders it."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["to_json"] = json.dumps
+    environment.globals["lookup"] = lambda _plugin, path: (ROLE / "files" / path).read_text(encoding="utf-8").rstrip()
+    template = environment.from_string((ROLE / "templates/workflows" / f"{name}.json.j2").read_text(encoding="utf-8"))
+    return json.loads(template.render(n8n_timezone="Etc/UTC", **variables))
+
+
+_running: list[Rig] = []
+
+
+@pytest.fixture(scope="session")
+def n8n(container: Callable[..., Container], request: pytest.FixtureRequest) -> Iterator[Rig]:
+    if not _running:
+        network = f"pm-contract-n8n-{secrets.token_hex(3)}"
+        docker("network", "create", network)
+        request.config.add_cleanup(lambda: _clean(network))
+        _running.append(_start(container, network))
+    yield _running[0]
+
+
+def _start(container: Callable[..., Container], network: str) -> Rig:
+    postgres = container(
+        "postgres:17",
+        env={"POSTGRES_USER": "n8n", "POSTGRES_DB": "n8ndb", "POSTGRES_PASSWORD": DATABASE_PASSWORD},
+        options=["--network", network, "--network-alias", "postgres"],
+    )
+    ready = ("exec", postgres.name, "pg_isready", "-h", "127.0.0.1", "-U", "n8n")
+    postgres.wait(lambda: "accepting" in docker(*ready, check=False))
+    server = container("n8nio/n8n:2.40.7", env=ENVIRONMENT, ports=[5678], options=["--network", network])
+    rig = Rig(f"http://127.0.0.1:{server.port(5678)}", postgres, Path(tempfile.mkdtemp(prefix="pm-n8n-")))
+    rig.setup.append(run_module("n8n_owner", rig.owner, check=True))
+    rig.setup.append(run_module("n8n_owner", rig.owner))
+    rig.setup.append(run_module("n8n_owner", rig.owner))
+    rig.sql(EVENTS)
+    return rig
+
+
+def _clean(network: str) -> None:
+    for name in docker("ps", "-aq", "--filter", f"network={network}", check=False).split():
+        docker("rm", "-f", "-v", name, check=False)
+    docker("network", "rm", network, check=False)

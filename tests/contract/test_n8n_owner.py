@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.contract.n8n import PASSWORD, Rig, n8n  # noqa: F401
+from tests.support.run_module import ModuleFailed, run_module
+
+
+def test_a_fresh_n8n_is_predicted_set_up_and_then_left_alone(n8n: Rig) -> None:  # noqa: F811
+    predicted, real, again = n8n.setup
+    assert real["changed"] is True
+    assert real["diff"] == predicted["diff"]
+    assert real["actions"] == predicted["actions"]
+    assert again["changed"] is False
+    assert stat.S_IMODE(Path(n8n.key_file).stat().st_mode) == 0o600
+    assert "canary" not in str(n8n.setup).lower()
+
+
+def test_a_lost_key_is_replaced_under_its_label(n8n: Rig) -> None:  # noqa: F811
+    lost = Path(n8n.key_file).read_text(encoding="utf-8")
+    Path(n8n.key_file).unlink()
+    predicted = run_module("n8n_owner", n8n.owner, check=True)
+    mended = run_module("n8n_owner", n8n.owner)
+    assert mended["diff"] == predicted["diff"]
+    assert mended["diff"]["before"] == {"owner": "set up", "api_key": "missing"}
+    assert Path(n8n.key_file).read_text(encoding="utf-8") != lost
+    assert n8n.sql("SELECT count(*) FROM user_api_keys WHERE label = 'ansible'") == "1"
+    assert run_module("n8n_owner", n8n.owner)["changed"] is False
+
+
+def test_a_refused_key_is_replaced(n8n: Rig) -> None:  # noqa: F811
+    Path(n8n.key_file).write_text("no-key\n", encoding="utf-8")
+    mended = run_module("n8n_owner", n8n.owner)
+    assert mended["diff"]["before"] == {"owner": "set up", "api_key": "refused"}
+    n8n.api("GET", "/workflows?limit=1")
+
+
+def test_a_wrong_password_is_one_sentence(n8n: Rig, tmp_path: Path) -> None:  # noqa: F811
+    wrong = {**n8n.owner, "password": "Canary-wrong-1", "api_key_file": str(tmp_path / "key")}
+    with pytest.raises(ModuleFailed, match="password: n8n at .* does not accept it for owner@example.com") as failed:
+        run_module("n8n_owner", wrong)
+    assert "Canary-wrong-1" not in str(failed.value.result)
+    assert not (tmp_path / "key").exists()
+    assert PASSWORD not in str(failed.value.result)

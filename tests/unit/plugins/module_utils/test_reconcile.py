@@ -74,6 +74,17 @@ def test_settle_and_result_are_used_where_a_resource_has_them() -> None:
     assert reconcile(Slow({}, {"a": 1}), check_mode=True)["keys"] == ["a"]
 
 
+def test_a_rehearsal_happens_only_in_check_mode_and_only_with_something_to_do() -> None:
+    class Careful(Shelf):
+        def rehearse(self, plan: Plan) -> None:
+            raise StackError(f"{plan.operations[0].target} would fail")
+
+    with pytest.raises(StackError, match="a would fail"):
+        reconcile(Careful({}, {"a": 1}), check_mode=True)
+    assert reconcile(Careful({}, {"a": 1}), check_mode=False)["changed"] is True
+    assert reconcile(Careful({"a": 1}, {"a": 1}), check_mode=True)["changed"] is False
+
+
 @pytest.mark.parametrize(
     ("wanted", "seen", "found"),
     [

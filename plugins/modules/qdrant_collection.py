@@ -14,10 +14,12 @@ author:
   - bestviable.planner_memory contributors (@bestviable)
 description:
   - Brings one collection, or a list of them, to the declared state over Qdrant's REST interface.
-  - Only what is declared is managed. Settings that the server fills in by itself, and vectors or indexes that are not declared, are no difference.
+  - Only what is declared is managed. Settings that the server fills in by itself are no difference, and neither are
+    vectors or indexes that are not declared.
   - Settings that Qdrant changes in place are changed in place, field by field. No point is lost by changing a setting.
-  - What Qdrant cannot change, such as the size of a vector, fails before anything is touched, and says how many points a new collection would lose.
-  - A run reads the list of collections once and each declared collection once. When nothing differs, nothing is written.
+  - What Qdrant cannot change, such as the size of a vector, fails before anything is touched, and says how many points
+    a new collection would lose.
+  - A run reads the list of collections once and each declared collection once; when nothing differs, it writes nothing.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
 attributes:
@@ -41,8 +43,8 @@ options:
     description:
       - The unnamed vector as a dictionary with C(size) and C(distance), or a dictionary of such dictionaries by name.
       - C(distance) is one of C(Cosine), C(Dot), C(Euclid), C(Manhattan).
-      - C(on_disk), C(hnsw_config) and C(quantization_config) are changed in place. C(size), C(distance), C(datatype) and C(multivector_config)
-        are given at creation and never change.
+      - C(on_disk), C(hnsw_config) and C(quantization_config) are changed in place. C(size), C(distance), C(datatype)
+        and C(multivector_config) are given at creation and never change.
       - Needed when the collection does not exist.
     type: dict
   on_disk_payload:
@@ -61,8 +63,8 @@ options:
     type: dict
   payload_indexes:
     description:
-      - Indexed payload fields. Each value is a type, one of C(bool), C(datetime), C(float), C(geo), C(integer), C(keyword), C(text), C(uuid),
-        or a dictionary with C(type) and Qdrant's parameters for that type.
+      - Indexed payload fields. Each value is a type, one of C(bool), C(datetime), C(float), C(geo), C(integer),
+        C(keyword), C(text), C(uuid), or a dictionary with C(type) and Qdrant's parameters for that type.
       - An index of another type is deleted and built anew; payloads are not touched.
     type: dict
   prune_indexes:
@@ -70,11 +72,13 @@ options:
     type: bool
     default: false
   confirm_data_loss:
-    description: The name of the collection, as the second word without which a collection that holds points is not deleted.
+    description:
+      - The name of the collection, as the second word without which a collection that holds points is not deleted.
     type: str
   backup:
     description:
-      - Make a snapshot on the server before a collection that holds points is deleted; if that fails, the collection stays.
+      - Make a snapshot on the server before a collection that holds points is deleted.
+      - If that fails, the collection stays.
       - The snapshot stays in the server's snapshot folder; RV(snapshots) names it.
     type: bool
     default: true
@@ -123,7 +127,8 @@ options:
         default: true
   assume_empty_if_unreachable:
     description:
-      - In check mode, plan as for a server without collections where no server answers, because this same run would create it.
+      - In check mode, plan as for a server without collections where no server answers, because this same run would
+        create it.
       - Has no effect outside of check mode.
     type: bool
     default: false

@@ -217,7 +217,7 @@ def _creation_vectors(vectors: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         name: {key: plain(value) for key, value in vector.items() if not (key == "quantization_config" and not value)}
         for name, vector in sorted(vectors.items())
     }
-    return bodies[""] if "" in bodies else bodies
+    return bodies.get("", bodies)
 
 
 def _sorted_indexes(desired: Desired) -> list[tuple[str, Mapping[str, Any]]]:

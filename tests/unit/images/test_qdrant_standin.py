@@ -1,0 +1,213 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stand-in's application in this process, on a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+for library in ("qdrant_edge", "starlette", "qdrant_client"):
+    pytest.importorskip(library, reason="the stand-in's own libraries are tested in its image")
+
+IMAGE = Path(__file__).resolve().parents[3] / "images/qdrant"
+SMALL = {"vectors": {"size": 4, "distance": "Cosine"}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable() -> Iterator[None]:
+    sys.path.insert(0, str(IMAGE))
+    yield
+    sys.path.remove(str(IMAGE))
+
+
+class Client:
+    """Speaks ASGI, so that no port is needed."""
+
+    def __init__(self, folder: Path, **keys: str) -> None:
+        from standin.app import StandIn
+        from standin.store import Store
+
+        self.store = Store(folder / "storage", folder / "snapshots")
+        self.app = StandIn(self.store, **keys)
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Optional[dict[str, str]] = None
+    ) -> tuple[int, Any]:
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.split("?")[0].encode(),
+            "query_string": b"",
+            "headers": given,
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        text = b"".join(message.get("body", b"") for message in sent[1:]).decode()
+        return sent[0]["status"], json.loads(text) if text.startswith("{") else text
+
+    def result(self, method: str, path: str, body: Any = None) -> Any:
+        status, answer = self.send(method, path, body)
+        assert status == 200, answer
+        return answer["result"]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    found = Client(tmp_path)
+    yield found
+    found.store.close()
+
+
+def test_it_says_what_it_is(client: Client) -> None:
+    status, answer = client.send("GET", "/")
+    assert status == 200
+    assert answer["title"] == "qdrant - vector search engine (stand-in over qdrant-edge-py, not the official server)"
+    assert answer["version"].startswith("1.19.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("GET", "/nothing", None, 404, ""),
+        ("GET", "/collections/none", None, 404, "Not found: Collection `none` doesn't exist!"),
+        ("PATCH", "/collections/none", {}, 404, "Not found: Collection `none` doesn't exist!"),
+        ("PUT", "/collections/there", SMALL, 409, "Wrong input: Collection `there` already exists!"),
+        ("PUT", "/collections/x", {"vectors": {"size": 0, "distance": "Cosine"}}, 400, "Format error in JSON body"),
+        ("PUT", "/collections/x", {"vectors": {"size": 4, "distance": "Cosin"}}, 400, "Format error in JSON body"),
+        ("PUT", "/collections/x", {"vectors": {"size": "4", "distance": "Dot"}}, 400, "Format error in JSON body"),
+        ("PUT", "/collections/x", b"{", 400, "Format error in JSON body"),
+        (
+            "PUT",
+            "/collections/x",
+            {"vectors": {"size": 70000, "distance": "Dot"}},
+            422,
+            "Validation error in JSON body: [vectors.size: value 70000 invalid, must be from 1 to 65536]",
+        ),
+        (
+            "PUT",
+            "/collections/a%2Fb",
+            SMALL,
+            422,
+            'Validation error in path parameters: [collection_name: collection name cannot contain "/" char]',
+        ),
+        ("PUT", "/collections/there/index", {"field_name": "f", "field_schema": "odd"}, 400, "Format error"),
+        ("PUT", "/collections/there/points", {"points": []}, 400, "Bad request: Empty update request"),
+        (
+            "PUT",
+            "/collections/there/points",
+            {"points": [{"id": 1, "vector": [1, 2]}]},
+            400,
+            "Wrong input: Vector dimension error: expected dim: 4, got 2",
+        ),
+        ("PUT", "/collections/there/points", {"points": [{"id": "x", "vector": [1]}]}, 400, "not a valid point ID"),
+        ("GET", "/collections/there/points/7", None, 404, "Not found: Point with id 7 does not exists!"),
+        ("POST", "/collections/there/points/query", {"query": {"context": []}}, 501, "Not implemented: this stand-in"),
+    ],
+)
+def test_what_is_wrong_has_the_servers_status_and_words(
+    client: Client, method: str, path: str, body: Any, status: int, words: str
+) -> None:
+    client.result("PUT", "/collections/there", SMALL)
+    seen, answer = client.send(method, path, body)
+    assert seen == status
+    assert words in (answer["status"]["error"] if isinstance(answer, dict) else answer)
+
+
+def test_keys_that_the_server_does_not_know_are_ignored_at_any_depth(client: Client) -> None:
+    client.result("PUT", "/collections/c", {**SMALL, "odd": 1, "hnsw_config": {"m": 8, "odd": 1}})
+    hnsw = client.result("GET", "/collections/c")["config"]["hnsw_config"]
+    assert (hnsw["m"], "odd" in hnsw) == (8, False)
+
+
+def test_a_patch_merges(client: Client) -> None:
+    client.result("PUT", "/collections/c", {**SMALL, "metadata": {"a": 1, "b": 2}})
+    changes = {
+        "hnsw_config": {"m": 8},
+        "optimizers_config": {"indexing_threshold": 1},
+        "params": {"on_disk_payload": False},
+        "vectors": {"": {"on_disk": True, "quantization_config": {"binary": {}}}},
+        "metadata": {"a": None, "c": 3},
+    }
+    client.result("PATCH", "/collections/c", changes)
+    config = client.result("GET", "/collections/c")["config"]
+    assert (config["hnsw_config"]["m"], config["hnsw_config"]["ef_construct"]) == (8, 100)
+    assert config["optimizer_config"]["indexing_threshold"] == 1
+    assert config["params"]["on_disk_payload"] is False
+    assert config["params"]["vectors"] == {**SMALL["vectors"], "on_disk": True, "quantization_config": {"binary": {}}}
+    assert config["metadata"] == {"b": 2, "c": 3}
+    client.result("PATCH", "/collections/c", {"vectors": {"": {"quantization_config": "Disabled"}}})
+    assert "quantization_config" not in client.result("GET", "/collections/c")["config"]["params"]["vectors"]
+
+
+def test_points_are_found_by_vector_filter_and_boolean(client: Client) -> None:
+    client.result("PUT", "/collections/c", SMALL)
+    points = [
+        {"id": number, "vector": [number, 1, 0, 0], "payload": {"n": number, "even": number % 2 == 0}}
+        for number in range(6)
+    ]
+    client.result("PUT", "/collections/c/points", {"points": points})
+    even = {"must": [{"key": "even", "match": {"value": True}}]}
+    assert client.result("POST", "/collections/c/points/count", {"filter": even}) == {"count": 3}
+    found = client.result("POST", "/collections/c/points/query", {"query": [0, 1, 0, 0], "limit": 2, "filter": even})
+    assert [point["id"] for point in found["points"]] == [0, 2]
+    client.result("POST", "/collections/c/points/delete", {"filter": even})
+    page = client.result("POST", "/collections/c/points/scroll", {"limit": 2, "with_payload": ["n"]})
+    assert page == {
+        "points": [{"id": 1, "payload": {"n": 1}}, {"id": 3, "payload": {"n": 3}}],
+        "next_page_offset": 5,
+    }
+
+
+def test_a_new_process_finds_everything(client: Client, tmp_path: Path) -> None:
+    client.result("PUT", "/collections/odd.name%20x", SMALL)
+    client.result("PUT", "/collections/odd.name%20x/index", {"field_name": "f", "field_schema": "keyword"})
+    client.result("PUT", "/collections/odd.name%20x/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
+    action = {"create_alias": {"collection_name": "odd.name x", "alias_name": "a"}}
+    client.result("POST", "/collections/aliases", {"actions": [action]})
+    before = client.result("GET", "/collections/a")
+    client.store.close()
+    again = Client(tmp_path)
+    assert again.result("GET", "/collections/a") == before
+    client.store, client.app = again.store, again.app
+
+
+def test_a_snapshot_outlives_its_collection(client: Client, tmp_path: Path) -> None:
+    client.result("PUT", "/collections/c", SMALL)
+    client.result("PUT", "/collections/c/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
+    made = client.result("POST", "/collections/c/snapshots")
+    assert client.result("DELETE", "/collections/c") is True
+    assert client.result("DELETE", "/collections/c") is False
+    location = f"file://{tmp_path}/snapshots/c/{made['name']}"
+    client.result("PUT", "/collections/c/snapshots/recover", {"location": location})
+    assert client.result("POST", "/collections/c/points/count", {}) == {"count": 1}
+
+
+def test_a_key_guards_everything_but_the_health_checks(tmp_path: Path) -> None:
+    guarded = Client(tmp_path, api_key="all", read_only_api_key="look")
+    assert guarded.send("GET", "/readyz") == (200, "all shards are ready")
+    assert guarded.send("GET", "/collections")[0] == 401
+    assert guarded.send("GET", "/collections", headers={"api-key": "wrong"})[0] == 401
+    assert guarded.send("GET", "/collections", headers={"authorization": "Bearer all"})[0] == 200
+    assert guarded.send("GET", "/collections", headers={"api-key": "look"})[0] == 200
+    assert guarded.send("PUT", "/collections/c", SMALL, headers={"api-key": "look"})[0] == 403
+    assert guarded.send("PUT", "/collections/c", SMALL, headers={"api-key": "all"})[0] == 200
+    guarded.store.close()

@@ -1,0 +1,238 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole module against scripted HTTP: the exact calls, in their order."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import pytest
+import requests
+import responses
+from responses.matchers import header_matcher, json_params_matcher, query_param_matcher
+from responses.registries import OrderedRegistry
+
+from tests.support.run_module import ModuleFailed, run_module
+
+BASE = "http://qdrant.test:6333"
+ONE = {"name": "c", "vectors": {"size": 4, "distance": "Cosine"}, "payload_indexes": {"doc": "keyword"}}
+scripted = responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)
+
+
+def ok(result: Any) -> dict[str, Any]:
+    return {"result": result, "status": "ok", "time": 0.0}
+
+
+def info(indexes: Optional[dict[str, Any]] = None, points: int = 0, m: int = 16, size: int = 4) -> dict[str, Any]:
+    config = {
+        "params": {"vectors": {"size": size, "distance": "Cosine"}, "on_disk_payload": True},
+        "hnsw_config": {"m": m, "ef_construct": 100},
+        "optimizer_config": {"indexing_threshold": 10000},
+        "quantization_config": None,
+    }
+    schema = {field: {"data_type": kind, "points": 0} for field, kind in (indexes or {}).items()}
+    return ok({"status": "green", "points_count": points, "config": config, "payload_schema": schema})
+
+
+def listed(*names: str) -> None:
+    responses.get(f"{BASE}/collections", json=ok({"collections": [{"name": name} for name in names]}))
+
+
+def read(name: str, **kwargs: Any) -> None:
+    responses.get(f"{BASE}/collections/{name}", json=info(**kwargs))
+
+
+def run(check: bool = False, **params: Any) -> dict[str, Any]:
+    return run_module("qdrant_collection", {"url": BASE, **params}, check=check)
+
+
+def refused(**params: Any) -> str:
+    with pytest.raises(ModuleFailed) as caught:
+        run(**params)
+    return str(caught.value)
+
+
+@scripted
+def test_a_second_run_reads_the_list_and_each_declared_collection_once() -> None:
+    listed("c", "d", "not_ours")
+    read("c", indexes={"doc": "keyword"})
+    read("d")
+    result = run(collections=[ONE, {"name": "d", "vectors": {"size": 4, "distance": "Cosine"}}])
+    assert (result["changed"], result["actions"]) == (False, [])
+    assert result["diff"]["before"] == result["diff"]["after"]
+
+
+@scripted
+def test_creating_writes_the_collection_and_its_indexes_and_reads_back() -> None:
+    listed()
+    responses.put(
+        f"{BASE}/collections/c",
+        json=ok(True),
+        match=[json_params_matcher({"vectors": {"size": 4, "distance": "Cosine"}})],
+    )
+    responses.put(
+        f"{BASE}/collections/c/index",
+        json=ok({"operation_id": 1, "status": "completed"}),
+        match=[
+            json_params_matcher({"field_name": "doc", "field_schema": "keyword"}),
+            query_param_matcher({"wait": "true"}),
+        ],
+    )
+    listed("c")
+    read("c", indexes={"doc": "keyword"})
+    result = run(**ONE)
+    assert result["actions"] == ["create collection c (4 Cosine)", "create payload index c.doc (keyword)"]
+    assert result["diff"]["before"] == {"c": None}
+
+
+@scripted
+def test_check_mode_only_reads() -> None:
+    listed("c")
+    read("c")
+    result = run(check=True, **ONE)
+    assert (result["changed"], result["actions"]) == (True, ["create payload index c.doc (keyword)"])
+
+
+@scripted
+def test_a_setting_is_patched_in_place() -> None:
+    listed("c")
+    read("c")
+    responses.patch(f"{BASE}/collections/c", json=ok(True), match=[json_params_matcher({"hnsw_config": {"m": 32}})])
+    listed("c")
+    read("c", m=32)
+    result = run(name="c", hnsw_config={"m": 32, "ef_construct": 100})
+    assert result["actions"] == ["change collection c: hnsw_config.m 16 -> 32"]
+
+
+@scripted
+def test_a_setting_that_the_server_ignores_is_noticed() -> None:
+    listed("c")
+    read("c")
+    responses.patch(f"{BASE}/collections/c", json=ok(True))
+    listed("c")
+    read("c")
+    assert "c.hnsw_config.inline_storage: wanted True, seen None" in refused(
+        name="c", hnsw_config={"inline_storage": True}
+    )
+
+
+@scripted
+def test_an_index_of_another_type_is_deleted_first() -> None:
+    listed("c")
+    read("c", indexes={"a.b[]": "text"})
+    responses.delete(f"{BASE}/collections/c/index/a.b%5B%5D", json=ok({"status": "completed"}))
+    responses.put(f"{BASE}/collections/c/index", json=ok({"status": "completed"}))
+    listed("c")
+    read("c", indexes={"a.b[]": "keyword"})
+    assert run(name="c", payload_indexes={"a.b[]": "keyword"})["actions"] == [
+        "rebuild payload index c.a.b[] (text -> keyword)"
+    ]
+
+
+@scripted
+def test_deleting_takes_a_snapshot_first_and_names_it() -> None:
+    listed("c")
+    read("c", points=3)
+    responses.post(f"{BASE}/collections/c/snapshots", json=ok({"name": "c-1.snapshot"}))
+    responses.delete(f"{BASE}/collections/c", json=ok(True))
+    listed()
+    result = run(name="c", state="absent", confirm_data_loss="c")
+    assert result["snapshots"] == {"c": "c-1.snapshot"}
+    assert result["collections"] == {"c": None}
+
+
+@scripted
+def test_nothing_is_deleted_when_the_snapshot_fails() -> None:
+    listed("c")
+    read("c", points=3)
+    responses.post(f"{BASE}/collections/c/snapshots", status=500, json={"status": {"error": "disk full"}})
+    message = refused(name="c", state="absent", confirm_data_loss="c")
+    assert "'c' was not deleted" in message and "disk full" in message and "backup: false" in message
+
+
+@scripted
+def test_deleting_what_is_not_there_reads_the_list_only() -> None:
+    listed("d")
+    assert run(name="c", state="absent")["changed"] is False
+
+
+@scripted
+def test_the_api_key_is_sent_and_never_told() -> None:
+    responses.get(
+        f"{BASE}/collections",
+        status=403,
+        body="canary-key is not allowed",
+        match=[header_matcher({"api-key": "canary-key"})],
+    )
+    message = refused(**ONE, api_key="canary-key")
+    assert "answered 403" in message and "check api_key" in message and "canary-key" not in message
+
+
+@scripted
+def test_a_server_that_wants_a_key_is_told_so() -> None:
+    responses.get(f"{BASE}/collections", status=401, body="Must provide an API key or an Authorization bearer token")
+    assert "the server wants an API key: set api_key" in refused(**ONE)
+
+
+@scripted
+def test_html_instead_of_json_is_one_sentence() -> None:
+    responses.get(f"{BASE}/collections", body="<html>hello</html>", content_type="text/html")
+    assert "expected JSON, got text/html: '<html>hello</html>'" in refused(**ONE)
+
+
+@scripted
+def test_json_of_something_else_is_one_sentence() -> None:
+    responses.get(f"{BASE}/collections", json={"hello": "world"})
+    assert "check that url is Qdrant's REST interface" in refused(**ONE)
+
+
+@scripted
+def test_the_servers_own_words_come_through() -> None:
+    listed()
+    responses.put(
+        f"{BASE}/collections/c", status=400, json={"status": {"error": "Wrong input: Alias with the same name"}}
+    )
+    assert refused(**ONE) == "PUT /collections/c answered 400: Wrong input: Alias with the same name"
+
+
+@responses.activate
+def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only() -> None:
+    responses.get(f"{BASE}/collections", body=requests.ConnectionError("refused"))
+    result = run(check=True, **ONE, assume_empty_if_unreachable=True)
+    assert result["actions"][0] == "create collection c (4 Cosine)"
+    assert "planned as for a server without collections" in str(result["warnings"])
+    assert "got no answer" in refused(**ONE, assume_empty_if_unreachable=True)
+
+
+@scripted
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"name": "c", "vectors": {"size": 0, "distance": "Cosine"}}, "c: vectors.size is 0; it is a number from 1 to"),
+        ({"name": "c", "vectors": {"size": "big", "distance": "Dot"}}, "c: vectors.size is 'big'"),
+        ({"name": "c", "vectors": {"size": 4, "distance": "Cosin"}}, "c: vectors.distance is 'Cosin'; it is one of"),
+        ({"name": "c", "vectors": {"size": 4}}, "c: vectors has no distance; give a size and a distance"),
+        ({"name": "c", "vectors": {}}, "c: vectors has no size"),
+        ({"name": "c", "vectors": {"t": {"size": 4}}}, "c: vectors.t has no distance"),
+        ({"name": "c", "vectors": {"size": 4, "distance": "Dot", "m": 1}}, "c: vectors has the unknown key 'm'"),
+        (
+            {"name": "c", "payload_indexes": {"x": "strange"}},
+            "c: payload_indexes.x has the type 'strange'; it is one of",
+        ),
+        ({"name": "a/b"}, "a collection's name cannot contain '/'"),
+        ({"name": ""}, "a collection's name has 1 to 255 characters"),
+        ({"collections": [{"name": "a"}, {"name": "a"}]}, "collections has 'a' 2 times"),
+        ({"collections": [], "hnsw_config": {"m": 1}}, "hnsw_config stands beside collections"),
+        ({}, "one of the following is required: name, collections"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_anything_is_contacted(params: dict[str, Any], sentence: str) -> None:
+    assert sentence in refused(**params)
+
+
+@scripted
+def test_a_collection_to_be_made_needs_vectors() -> None:
+    listed()
+    assert "'c' does not exist and vectors is not given" in refused(name="c")

@@ -9,13 +9,18 @@ from __future__ import annotations
 import zlib
 from typing import Any, Optional
 
+try:
+    from psycopg2 import sql
+except ImportError:  # the session says so
+    sql = None
+
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import (
     CHECKSUM_VERSION,
     Migration,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError, sql
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
 
 LOCK_CLASS = 0x504D4D47
 _EXISTS = """

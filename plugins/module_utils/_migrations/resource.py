@@ -135,7 +135,7 @@ class Migrations:
 
     def _with_locks(self, name: str, run: Callable[[], None]) -> None:
         refused: Optional[SqlError] = None
-        for _ in self._patience.tries():
+        for _try in self._patience.tries():
             try:
                 return run()
             except SqlError as error:
@@ -148,7 +148,7 @@ class Migrations:
         ) from refused
 
     def _lock(self) -> None:
-        for _ in self._patience.tries():
+        for _try in self._patience.tries():
             self._locked = self._history.try_lock()
             if self._locked:
                 return

@@ -16,11 +16,9 @@ from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
 try:
     import psycopg2
     import psycopg2.extensions
-    from psycopg2 import sql
 
     PSYCOPG2_ERROR: Optional[str] = None
 except ImportError:
-    sql = None
     PSYCOPG2_ERROR = traceback.format_exc()
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable

@@ -54,9 +54,7 @@ def split(sql: str) -> Iterator[Statement]:
     words: list[str] = []
     body = 0
     position = 0
-    while position < len(sql):
-        token = _TOKEN.match(sql, position)
-        assert token is not None
+    while token := _TOKEN.match(sql, position):
         kind, text, begin = str(token.lastgroup), token.group(), position
         position = _end_of(sql, token)
         if kind in ("comment", "block", "space"):

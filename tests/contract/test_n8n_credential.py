@@ -69,5 +69,5 @@ def test_what_n8n_refuses_is_told_in_its_words(n8n: Rig, change: Any, sentence: 
 
 def test_a_wrong_key_is_one_sentence(n8n: Rig) -> None:  # noqa: F811
     params = {"url": n8n.url, "api_key": "canary-wrong", "state_file": n8n.credential["state_file"], **header("x")}
-    with pytest.raises(ModuleFailed, match="does not accept the key of api_key; make one in n8n"):
+    with pytest.raises(ModuleFailed, match="does not accept api_key; make one in n8n"):
         run_module("n8n_credential", params)

@@ -40,7 +40,7 @@ def test_a_refused_key_is_replaced(n8n: Rig) -> None:  # noqa: F811
 
 def test_a_wrong_password_is_one_sentence(n8n: Rig, tmp_path: Path) -> None:  # noqa: F811
     wrong = {**n8n.owner, "password": "Canary-wrong-1", "api_key_file": str(tmp_path / "key")}
-    with pytest.raises(ModuleFailed, match="password: n8n at .* does not accept it for owner@example.com") as failed:
+    with pytest.raises(ModuleFailed, match=r"password: n8n at .* does not accept it for owner@example.com") as failed:
         run_module("n8n_owner", wrong)
     assert "Canary-wrong-1" not in str(failed.value.result)
     assert not (tmp_path / "key").exists()

@@ -126,7 +126,7 @@ def test_what_n8n_refuses_to_publish_leaves_the_live_version(n8n: Rig) -> None: 
     run_module("n8n_workflow", {**params, "definition": definition})
     broken = copy.deepcopy(definition)
     broken["nodes"][5]["type"] = "n8n-nodes-base.doesNotExist"
-    with pytest.raises(ModuleFailed, match="workflow 'event-logger': .*Unrecognized node type"):
+    with pytest.raises(ModuleFailed, match=r"workflow 'event-logger': .*Unrecognized node type"):
         run_module("n8n_workflow", {**params, "definition": broken})
     assert n8n.hook("events/log", json=GOOD).status_code == 201
     assert (
@@ -171,6 +171,6 @@ def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:  # noqa: F811
 def test_two_workflows_on_one_path_are_refused_by_name(n8n: Rig) -> None:  # noqa: F811
     first, second = event_logger(), event_logger(name="second-logger")
     run_module("n8n_workflow", {**n8n.connection, "definition": first, "state": "published"})
-    with pytest.raises(ModuleFailed, match="workflow 'second-logger': .*409: There is a conflict with one of the web"):
+    with pytest.raises(ModuleFailed, match=r"workflow 'second-logger': .*409: There is a conflict with one of the web"):
         run_module("n8n_workflow", {**n8n.connection, "definition": second, "state": "published"})
     remove(n8n, "event-logger", "second-logger")

@@ -85,7 +85,12 @@ class Api:
         self.url = params["url"].rstrip("/")
         key_file = params["api_key_file"]
         key = params["api_key"] or (read_key(key_file) if key_file else None)
-        self._key_option = "api_key" if params["api_key"] else f"api_key_file {key_file}"
+        self._key = "api_key" if params["api_key"] else f"the key in {key_file}"
+        self._way_out = (
+            "make one in n8n under Settings > n8n API"
+            if params["api_key"]
+            else "remove the file and let the module n8n_owner make a new one"
+        )
         self._missing = key is None
         if key is None and not read_only:
             raise StackError(
@@ -128,14 +133,10 @@ class Api:
 
     def _explain(self, error: ApiError) -> StackError:
         if error.status == 401:
-            return StackError(
-                f"n8n at {self.url} does not accept the key of {self._key_option}; "
-                "make one in n8n under Settings > n8n API, or remove the file and let n8n_owner make a new one",
-                **error.details,
-            )
+            return StackError(f"n8n at {self.url} does not accept {self._key}; {self._way_out}", **error.details)
         if error.status == 403 and error.server_message == "Forbidden":
             return StackError(
-                f"the key of {self._key_option} may not {error.details['method']} {error.details['path']}; "
+                f"{self._key} may not {error.details['method']} {error.details['path']}; "
                 "give it the scopes that the documentation of n8n_owner lists",
                 **error.details,
             )

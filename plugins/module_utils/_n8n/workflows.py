@@ -76,7 +76,7 @@ class Workflows:
         """The whole live state; ``plan`` reduces it to what differs."""
         self._live = match(self.api.list("/workflows", excludePinnedData="true"), self.wanted)
         for name, live in self._live.items():
-            if self.wanted[name].get("description") is not None:
+            if self.state != "absent" and self.wanted[name].get("description") is not None:
                 self._live[name] = self.api.call("GET", f"/workflows/{live['id']}")
         if self.state != "absent" and any(True for item in self.wanted.values() for _ in references(item)):
             self._index = CredentialIndex(self.api.list("/credentials"))

@@ -142,8 +142,8 @@ def test_two_of_one_name_are_an_error(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "sentence"),
     [
-        (401, "Unauthorized", "does not accept the key of api_key; make one in n8n under Settings > n8n API"),
-        (403, "Forbidden", "the key of api_key may not GET /api/v1/credentials; give it the scopes"),
+        (401, "Unauthorized", "does not accept api_key; make one in n8n under Settings > n8n API"),
+        (403, "Forbidden", "api_key may not GET /api/v1/credentials; give it the scopes"),
         (500, "boom", "GET /api/v1/credentials answered 500: boom"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(options: Any, credential
 
 def test_a_broken_state_file_is_told(options: dict[str, Any]) -> None:
     Path(options["state_file"]).write_text("{", encoding="utf-8")
-    with pytest.raises(ModuleFailed, match="state_file: .* cannot be read .*; remove it"):
+    with pytest.raises(ModuleFailed, match=r"state_file: .* cannot be read .*; remove it"):
         run_module("n8n_credential", options)
 
 
@@ -182,7 +182,7 @@ def test_check_mode_without_key_or_server_takes_n8n_for_empty(options: dict[str,
     assert "is not there yet; n8n is taken to be empty" in str(result["warnings"])
     no_server = run_module("n8n_credential", options, check=True)
     assert "got no answer" in str(no_server["warnings"])
-    with pytest.raises(ModuleFailed, match="api_key_file: .* is not there; let the module n8n_owner make it"):
+    with pytest.raises(ModuleFailed, match=r"api_key_file: .* is not there; let the module n8n_owner make it"):
         run_module("n8n_credential", no_key)
 
 

@@ -165,7 +165,7 @@ def test_no_password_is_told_before_a_login_is_tried(options: dict[str, Any]) ->
 @ordered
 def test_an_n8n_that_never_gets_ready_is_told_with_its_last_answer(options: dict[str, Any]) -> None:
     responses.get(f"{BASE}/healthz/readiness", status=503, json={"status": "error"})
-    with pytest.raises(ModuleFailed, match="was not ready within 0 s .*answered 503"):
+    with pytest.raises(ModuleFailed, match=r"was not ready within 0 s .*answered 503"):
         run_module("n8n_owner", options)
 
 

@@ -245,7 +245,7 @@ def test_a_refusal_to_publish_names_the_workflow_and_what_was_done() -> None:
     listing(live(), credentials=[PG])
     responses.put(f"{API}/w1", json=live())
     responses.post(f"{API}/w1/publish", status=400, json={"message": "Unrecognized node type: x"})
-    with pytest.raises(ModuleFailed, match="workflow 'w': POST .* answered 400: Unrecognized node type: x") as failed:
+    with pytest.raises(ModuleFailed, match=r"workflow 'w': POST .* answered 400: Unrecognized node type: x") as failed:
         run("published", definition=definition(query="SELECT 2"))
     assert failed.value.result["actions_done"] == ["update workflow 'w': nodes.PG.parameters.query"]
 
@@ -268,7 +268,7 @@ def test_what_is_read_back_must_be_what_was_asked() -> None:
     probe(REGISTERED)
     listing(live(), credentials=[PG])
     with pytest.raises(
-        ModuleFailed, match="the live state is not what was asked: .*wanted 'SELECT 2', seen 'SELECT 1'"
+        ModuleFailed, match=r"the live state is not what was asked: .*wanted 'SELECT 2', seen 'SELECT 1'"
     ):
         run("published", definition=definition(query="SELECT 2"))
 
@@ -276,7 +276,7 @@ def test_what_is_read_back_must_be_what_was_asked() -> None:
 @ordered
 def test_a_wrong_key_is_one_sentence() -> None:
     responses.get(API, status=401, json={"message": "Unauthorized"})
-    with pytest.raises(ModuleFailed, match=f"n8n at {BASE} does not accept the key of api_key; make one") as failed:
+    with pytest.raises(ModuleFailed, match=f"n8n at {BASE} does not accept api_key; make one") as failed:
         run("published")
     assert "canary" not in json.dumps(failed.value.result)
 

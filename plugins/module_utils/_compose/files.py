@@ -84,11 +84,12 @@ def env_values(values: Mapping[str, Any], project: str) -> dict[str, str]:
     }
 
 
-def shown(wanted: Optional[File], found: Optional[Found]) -> dict[str, Any]:
+def shown_as_wanted(file: File) -> dict[str, Any]:
+    return shown(file, Found(file.text, file.mode))
+
+
+def shown(wanted: Optional[File], found: Found) -> dict[str, Any]:
     """What a diff tells of a file that is there: everything of a public one, nothing of a secret one."""
-    if found is None:
-        assert wanted is not None
-        found = Found(wanted.text, wanted.mode)
     if wanted is not None and wanted.env is not None:
         return {"mode": found.mode, **_shown_env(wanted, found)}
     if wanted.secret if wanted is not None else is_secret(found.mode):

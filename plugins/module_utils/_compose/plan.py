@@ -18,6 +18,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     RECORD_FILE,
     Found,
     shown,
+    shown_as_wanted,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import Service
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project, Record
@@ -37,7 +38,7 @@ def wanted(project: Project, current: View) -> View:
     """The state after the run."""
     if project.state == "absent":
         return {key: type(value)() for key, value in current.items()}
-    files = {one.path: shown(one, None) for one in project.files}
+    files = {one.path: shown_as_wanted(one) for one in project.files}
     if project.state == "stopped":
         return {"files": files, "containers": {key: {"status": "stopped"} for key in current["containers"]}}
     containers = {
@@ -265,8 +266,7 @@ def _foreign_steps(project: Project, now: View, adopt: bool) -> Iterator[Operati
 def _container_step(project: Project, key: str, now: Optional[View], then: Optional[View]) -> list[Operation]:
     label = "" if key == project.name else f" {key}"
     if then is None:
-        assert now is not None
-        return [_step(project, "remove", key, f"remove{label} ({now['extra']})")]
+        return [_step(project, "remove", key, f"remove{label} ({(now or {}).get('extra')})")]
     if now is None:
         return [_step(project, "create", key, f"create{label}")]
     reasons = list(_reasons(now, then))

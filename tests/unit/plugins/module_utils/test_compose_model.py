@@ -94,7 +94,7 @@ def test_an_env_file_shows_names_only() -> None:
 
 def test_a_file_that_others_cannot_read_is_not_shown() -> None:
     wanted = files.File("k", "key", "0600")
-    assert files.shown(wanted, None) == {"mode": "0600", "text": "***"}
+    assert files.shown_as_wanted(wanted) == {"mode": "0600", "text": "***"}
     assert files.shown(wanted, files.Found("other", "0600")) == {"mode": "0600", "text": "*** (differs)"}
 
 

@@ -167,8 +167,7 @@ def test_a_wrong_key_writes_nothing_and_never_shows(server: Server) -> None:
 
 def test_it_says_what_it_is(server: Server) -> None:
     answer = server.session.get(f"{server.url}/", timeout=5).json()
-    assert answer["title"].startswith("qdrant - vector search engine")
-    assert "stand-in" in answer["title"]
+    assert answer["title"].startswith("qdrant stand-in")
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")

@@ -7,4 +7,5 @@
 from __future__ import annotations
 
 SERVER_VERSION = "1.19.0"
-TITLE = "qdrant - vector search engine (stand-in over qdrant-edge-py, not the official server)"
+# What it is comes first: a report that cuts the line still says it.
+TITLE = "qdrant stand-in - vector search engine over qdrant-edge-py, not the official server"

@@ -80,7 +80,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 def test_it_says_what_it_is(client: Client) -> None:
     status, answer = client.send("GET", "/")
     assert status == 200
-    assert answer["title"] == "qdrant - vector search engine (stand-in over qdrant-edge-py, not the official server)"
+    assert answer["title"] == "qdrant stand-in - vector search engine over qdrant-edge-py, not the official server"
     assert answer["version"].startswith("1.19.")
 
 

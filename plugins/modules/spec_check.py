@@ -15,8 +15,8 @@ description:
   - With O(report=true) asks everything that was remembered in one run of M(bestviable.planner_memory.spec_probe),
     judges every answer, prints a table, and fails when a check failed.
   - The path of an expectation is separated by slashes, keys may contain dots, and the elements of a list have numbers.
-    Its matcher is a literal, which has to be equal, or one of C({equals:}), C({contains:}), C({superset:}),
-    C({regex:}), C({min:}), C({max:}), C({one_of:}) and C({absent: true}).
+    Its matcher is a literal, which has to be equal, or a mapping with C(equals), C(contains), C(superset),
+    C(regex), C(min), C(max), C(one_of) or C(absent).
 attributes:
   action:
     support: full

@@ -58,7 +58,7 @@ options:
     type: dict
   quantization_config:
     description:
-      - Quantization under Qdrant's names, such as C({scalar: {type: int8}}).
+      - "Quantization under Qdrant's names, such as V({scalar: {type: int8}})."
       - An empty dictionary means that there is none.
     type: dict
   payload_indexes:

@@ -63,7 +63,7 @@ class Rig:
 
     @property
     def owner(self) -> dict[str, Any]:
-        return {**self.connection, "email": EMAIL, "password": PASSWORD, "wait_timeout": 180}
+        return {**self.connection, "email": EMAIL, "password": PASSWORD, "wait_timeout": 400}
 
     @property
     def credential(self) -> dict[str, Any]:

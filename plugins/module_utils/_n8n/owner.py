@@ -121,9 +121,7 @@ class Owner:
         answer = client.get(
             "/api/v1/workflows", params={"limit": 1, "excludePinnedData": "true"}, expect=(200, 401, 403)
         )
-        if answer.status == 200:
-            _ = answer.json["data"]
-        return answer.status == 200
+        return answer.status == 200 and "data" in answer.json
 
     def _set_up(self) -> None:
         body = {

@@ -78,7 +78,7 @@ class Workflows:
         for name, live in self._live.items():
             if self.state != "absent" and self.wanted[name].get("description") is not None:
                 self._live[name] = self.api.call("GET", f"/workflows/{live['id']}")
-        if self.state != "absent" and any(True for item in self.wanted.values() for _ in references(item)):
+        if self.state != "absent" and any(list(references(item)) for item in self.wanted.values()):
             self._index = CredentialIndex(self.api.list("/credentials"))
         return {name: self._state_of(name) for name in sorted(self._live)}
 

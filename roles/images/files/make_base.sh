@@ -51,5 +51,5 @@ mkdir -p "$root/var/cache/apt/archives/partial" "$root/var/lib/apt/lists/partial
 
 tar -C "$root" --numeric-owner -c . | docker import \
   --change 'CMD ["bash"]' \
-  --change "LABEL io.bestviable.planner_memory.context=$suite" \
+  --change "LABEL io.bestviable.planner_memory.base=$suite" \
   --message "Debian $suite, made by debootstrap" - "$image"

@@ -140,7 +140,7 @@ def _words(spec: Mapping[str, Any]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n")[0].split()).rstrip(".")
+    return " ".join(str(error).partition("\n")[0].split()).rstrip(".")
 
 
 def _plain(value: Any) -> Any:

@@ -20,9 +20,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 
 
-def engine_socket(environ: Any = os.environ) -> str:
+def engine_socket() -> str:
     """Where the engine listens: ``DOCKER_HOST`` when it is a Unix socket, else the usual place."""
-    host = environ.get("DOCKER_HOST", "")
+    host = os.environ.get("DOCKER_HOST", "")
     return host[len("unix://") :] if host.startswith("unix://") else DEFAULT_SOCKET
 
 

@@ -93,10 +93,17 @@ def test_no_engine(tmp_path: Path) -> None:
         Engine(str(tmp_path / "nowhere")).get("/version")
 
 
-def test_the_socket_follows_docker_host() -> None:
-    assert engine_socket({}) == "/var/run/docker.sock"
-    assert engine_socket({"DOCKER_HOST": "unix:///run/user/1000/docker.sock"}) == "/run/user/1000/docker.sock"
-    assert engine_socket({"DOCKER_HOST": "tcp://far:2375"}) == "/var/run/docker.sock"
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("", "/var/run/docker.sock"),
+        ("unix:///run/user/1000/docker.sock", "/run/user/1000/docker.sock"),
+        ("tcp://far:2375", "/var/run/docker.sock"),
+    ],
+)
+def test_the_socket_follows_docker_host(monkeypatch: pytest.MonkeyPatch, host: str, path: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    assert engine_socket() == path
 
 
 def test_a_cut_stream_is_taken_as_far_as_it_goes() -> None:

@@ -183,6 +183,12 @@ def compose_version(places: Iterable[str] = COMPOSE_PLACES) -> Optional[str]:
     return None
 
 
+def subnets_of(network: Mapping[str, Any]) -> list[str]:
+    """The address ranges of one network, as the engine lists it."""
+    ranges = (network.get("IPAM") or {}).get("Config") or []
+    return [one["Subnet"] for one in ranges if one.get("Subnet")]
+
+
 def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The engine's state, and its running containers."""
     exists = os.path.exists(engine.path)
@@ -195,11 +201,12 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "socket_gid": os.stat(engine.path).st_gid if exists else None,
         "root_dir": None,
         "networks": [],
+        "subnets": {},
     }
     try:
         said = engine.get("/version") or {}
         containers = engine.get("/containers/json") or []
-        networks = sorted(network["Name"] for network in engine.get("/networks") or [])
+        networks = engine.get("/networks") or []
         root = (engine.get("/info") or {}).get("DockerRootDir")
     except StackError as error:
         return {**state, "error": str(error) if exists else None}, []
@@ -208,7 +215,8 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         version=said.get("Version"),
         api_version=said.get("ApiVersion"),
         root_dir=root,
-        networks=networks,
+        networks=sorted(network["Name"] for network in networks),
+        subnets={network["Name"]: subnets_of(network) for network in networks},
         error=None,
     )
     return state, containers

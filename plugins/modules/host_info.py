@@ -139,6 +139,11 @@ host:
           elements: str
           returned: success
           sample: [bridge, docker_proxy, docker_syncbricks, host, none]
+        subnets:
+          description: Address ranges of each network, by its name.
+          type: dict
+          returned: success
+          sample: {bridge: [172.17.0.0/16], host: []}
         error:
           description: Why it does not answer although its socket is there, or null.
           type: str

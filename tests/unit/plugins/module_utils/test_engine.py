@@ -24,6 +24,15 @@ def frame(kind: int, text: bytes) -> bytes:
     return struct.pack(">BxxxL", kind, len(text)) + text
 
 
+def _request(connection: socket.socket) -> str:
+    """The first line of a request that has been read to its end."""
+    with connection.makefile("rb") as stream:
+        lines = list(iter(stream.readline, b"\r\n"))
+        lengths = [int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length")]
+        stream.read(sum(lengths))
+    return lines[0].decode().strip()
+
+
 class FakeEngine(threading.Thread):
     """Answers one connection after another from a list of (status, body)."""
 
@@ -39,7 +48,7 @@ class FakeEngine(threading.Thread):
         for status, body in self._answers:
             connection, _address = self._server.accept()
             with connection:
-                self.asked.append(connection.recv(65536).split(b"\r\n")[0].decode())
+                self.asked.append(_request(connection))
                 connection.sendall(b"HTTP/1.1 %d x\r\nConnection: close\r\n\r\n" % status + body)
 
 

@@ -10,20 +10,21 @@ if [ -r "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then
 fi
 rm -f "$pidfile"
 
-# Without every hierarchy mounted before the first start, limits and OOM reports of containers are wrong.
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    echo "cgroup v2 is mounted"
-elif command -v cgroupfs-mount >/dev/null 2>&1; then
-    cgroupfs-mount
+# Every hierarchy of version 1 before the first start: without one, limits and OOM reports of containers are wrong.
+if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
+    mountpoint -q /sys/fs/cgroup || mount -t tmpfs -o mode=0755 cgroup /sys/fs/cgroup
     for name in $(awk '!/^#/ && $4 == 1 { print $1 }' /proc/cgroups); do
         if ! awk '$3 == "cgroup" { print "," $4 "," }' /proc/mounts | grep -q ",$name,"; then
             mkdir -p "/sys/fs/cgroup/$name"
-            mount -n -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" && echo "mounted cgroup hierarchy $name" || rmdir "/sys/fs/cgroup/$name"
+            if mount -n -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" 2>/dev/null; then
+                echo "mounted cgroup hierarchy $name"
+            else
+                rmdir "/sys/fs/cgroup/$name"
+                echo "cgroup hierarchy $name cannot be mounted here"
+            fi
         fi
     done
-else
-    echo "cgroupfs-mount is not installed: limits may not hold" >&2
 fi
 
 setsid dockerd --pidfile "$pidfile" >>"$log" 2>&1 </dev/null &
-echo "started dockerd in the background: this host has no init that works, so it does not come back after a reboot; log in $log"
+echo "started dockerd in the background, as this host has no init that works: it does not come back after a reboot; log in $log"

@@ -7,7 +7,9 @@ import importlib
 import io
 import json
 from typing import Any
+from unittest import mock
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
 MODULES = "ansible_collections.bestviable.planner_memory.plugins.modules"
@@ -22,16 +24,24 @@ class ModuleFailed(Exception):
 
 
 def run_module(name: str, params: dict[str, Any], *, check: bool = False, diff: bool = True) -> dict[str, Any]:
-    """Call ``main()`` of a module and return its result.
+    """Call ``main()`` of a module and return its result, with its own ``warnings`` as a list of sentences.
+
+    Ansible hands warnings to its display instead, once a test of this process has loaded the controller.
 
     :raises ModuleFailed: when the module failed
     """
     module = importlib.import_module(f"{MODULES}.{name}")
     args = {**params, "_ansible_check_mode": check, "_ansible_diff": diff}
     out = io.StringIO()
-    with patch_module_args(args), contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+    warnings: list[str] = []
+    with (
+        patch_module_args(args),
+        mock.patch.object(AnsibleModule, "warn", lambda _self, warning, **_kwargs: warnings.append(warning)),
+        contextlib.redirect_stdout(out),
+        contextlib.suppress(SystemExit),
+    ):
         module.main()
-    result = json.loads(out.getvalue())
+    result = {**json.loads(out.getvalue()), "warnings": warnings}
     if result.get("failed"):
         raise ModuleFailed(result)
     return result

@@ -10,12 +10,11 @@ import json
 import re
 import secrets as random_source
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import look, write
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
@@ -83,21 +82,22 @@ def settle(existing: Mapping[str, str], wanted: Wanted) -> dict[str, Optional[st
 
 
 class SecretFile:
-    """The file as a resource: what is observed and diffed are names and the mode, never values."""
+    """The file as a resource: what is observed and diffed are names and the mode, never values.
 
-    def __init__(
-        self, path: str, wanted: Wanted, *, check_mode: bool = False, make: Callable[[int], str] = random_text
-    ) -> None:
+    ``files`` reads and writes whole files: ``look(path)`` gives ``text`` and ``mode`` or None, ``write(path, text, mode)``.
+    """
+
+    def __init__(self, path: str, wanted: Wanted, files: Any, *, check_mode: bool = False) -> None:
         self.path = Path(path)
         self.wanted = wanted
         self.check_mode = check_mode
-        self._make = make
+        self._files = files
         self._first: Optional[dict[str, str]] = None
         self._values: dict[str, str] = {}
         self._generated: list[str] = []
 
     def observe(self) -> Any:
-        found = look(self.path)
+        found = self._files.look(self.path)
         values = {} if found is None else self._decode(found.text)
         if self._first is None:
             self._first = values
@@ -117,13 +117,13 @@ class SecretFile:
         return Plan(current, after, (Operation("write", str(self.path), f"{words} in {self.path}"),))
 
     def apply(self, operation: Operation) -> None:
-        write(self.path, json.dumps(self._values, indent=2, sort_keys=True) + "\n", MODE)
+        self._files.write(self.path, json.dumps(self._values, indent=2, sort_keys=True) + "\n", MODE)
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"secrets": dict(self._values), "generated": self._generated}
 
     def _value(self, name: str) -> str:
-        return PLACEHOLDER if self.check_mode else self._make(self.wanted.lengths[name])
+        return PLACEHOLDER if self.check_mode else random_text(self.wanted.lengths[name])
 
     def _state(self, values: Mapping[str, str], mode: Optional[str]) -> Any:
         before = self._first or {}

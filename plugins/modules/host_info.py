@@ -173,7 +173,7 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._host import describe
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import describe
 
 
 def main() -> None:

@@ -84,6 +84,7 @@ diff:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import files
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._secrets import SecretFile, Wanted, lengths_of
 
@@ -106,7 +107,7 @@ def main() -> None:
         params = module.params
         values = {name: "" if value is None else str(value) for name, value in params["values"].items()}
         wanted = Wanted(lengths_of(params["secrets"]), values, frozenset(params["rotate"]))
-        return SecretFile(params["path"], wanted, check_mode=module.check_mode)
+        return SecretFile(params["path"], wanted, files, check_mode=module.check_mode)
 
     run_module(module, build)
 

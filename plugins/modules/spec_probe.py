@@ -181,7 +181,7 @@ results:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._probes import KINDS, answer, secrets_of
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import KINDS, answer, secrets_of
 
 CONTAINER = {"container": {"type": "str", "required": True}}
 PROBE = {

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._match import (
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import (
     MATCHERS,
     is_matcher,
     pick,
     short,
     unmatched,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._probes import KINDS
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import KINDS
 
 OK, FAILED, DEVIATES, NOT_BUILT = "ok", "FAILED", "deviates", "not built"
 NOT_TRIED, NO_CHECK, TO_CHECK = "not tried", "no check", "to check"

@@ -11,9 +11,9 @@ import psycopg2
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._engine import Engine
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._match import unmatched
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._probes import Prober
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import Prober
 
 from tests.contract.postgres import Database, server
 from tests.support.run_module import ModuleFailed, run_module

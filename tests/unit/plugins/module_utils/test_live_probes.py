@@ -10,9 +10,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils import _probes
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._probes import Prober, mask, plain, secrets_of
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import probes
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import (
+    Prober,
+    mask,
+    plain,
+    secrets_of,
+)
 
 
 class FakeEngine:
@@ -125,7 +130,7 @@ def test_http_decodes_json_and_sends_the_host_header(url: str) -> None:
 
 
 def test_within_asks_again_until_it_holds(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_probes, "PAUSE", 0.01)
+    monkeypatch.setattr(probes, "PAUSE", 0.01)
     (answer,) = ask({"http": {"url": f"{url}/late"}, "within": 5, "expect": {"status": 200}})
     assert answer["status"] == 200
     assert len(Server.hits) == 2

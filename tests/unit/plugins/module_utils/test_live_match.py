@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._match import (
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import (
     MISSING,
     is_matcher,
     mismatch,

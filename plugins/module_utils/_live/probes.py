@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._host import listening
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._match import unmatched
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import listening
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 
 KINDS = ("exec", "http", "inspect", "network", "sql", "tcp", "listen")
 LONGEST_TEXT = 20000

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils import _host
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import host
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 111 1 0 100 0 0 10 0
@@ -27,22 +27,22 @@ V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdele
 
 
 def test_listening_sockets_of_both_families() -> None:
-    assert _host.sockets_of(TCP) == [
+    assert host.sockets_of(TCP) == [
         {"address": "127.0.0.1", "port": 6379, "inode": "111"},
         {"address": "0.0.0.0", "port": 80, "inode": "222"},
     ]
-    assert _host.sockets_of("") == []
+    assert host.sockets_of("") == []
 
 
 def test_an_ipv6_address_is_read_word_by_word() -> None:
-    assert _host.address_of("00000000000000000000000001000000:1F90") == ("::1", 8080)
-    assert _host.address_of("00000000000000000000000000000000:0050") == ("::", 80)
+    assert host.address_of("00000000000000000000000001000000:1F90") == ("::1", 8080)
+    assert host.address_of("00000000000000000000000000000000:0050") == ("::", 80)
 
 
 def test_a_listener_has_its_process_and_its_container() -> None:
-    sockets = [*_host.sockets_of(TCP), {"address": "::", "port": 5678, "inode": "555"}]
+    sockets = [*host.sockets_of(TCP), {"address": "::", "port": 5678, "inode": "555"}]
     ports = {6379: "valkey", 80: "traefik", 5678: "n8n"}
-    seen = _host.name_listeners(sockets, {"111": 7, "222": 8}, {7: "docker-proxy", 8: "nginx"}, ports)
+    seen = host.name_listeners(sockets, {"111": 7, "222": 8}, {7: "docker-proxy", 8: "nginx"}, ports)
     assert [(one["port"], one["pid"], one["process"], one["container"]) for one in seen] == [
         (80, 8, "nginx", None),
         (5678, None, None, "n8n"),
@@ -56,7 +56,7 @@ def test_published_ports() -> None:
         {"Names": ["/dns"], "Ports": [{"PublicPort": 53, "Type": "udp"}]},
         {"Names": ["/none"], "Ports": None},
     ]
-    assert _host.published(containers) == {6379: "valkey"}
+    assert host.published(containers) == {6379: "valkey"}
 
 
 def test_own_socket_is_found_in_the_live_proc() -> None:
@@ -64,8 +64,8 @@ def test_own_socket_is_found_in_the_live_proc() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        found = [one for one in _host.listening() if one["port"] == port]
-        assert _host.owners_of([found[0]["inode"]]) == {found[0]["inode"]: os.getpid()}
+        found = [one for one in host.listening() if one["port"] == port]
+        assert host.owners_of([found[0]["inode"]]) == {found[0]["inode"]: os.getpid()}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_own_socket_is_found_in_the_live_proc() -> None:
     ],
 )
 def test_cgroups(mountinfo: str, known: str, result: dict[str, Any]) -> None:
-    assert _host.cgroup_of(mountinfo, known) == result
+    assert host.cgroup_of(mountinfo, known) == result
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_cgroups(mountinfo: str, known: str, result: dict[str, Any]) -> None:
     [("systemd\n", True, "systemd"), ("systemd\n", False, "none"), ("init\n", False, "sysv"), ("sh\n", False, "none")],
 )
 def test_init(first: str, systemd: bool, init: str) -> None:
-    assert _host.init_of(first, systemd) == init
+    assert host.init_of(first, systemd) == init
 
 
 def test_release_and_memory() -> None:
-    assert _host.os_of('ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n') == {
+    assert host.os_of('ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n') == {
         "id": "ubuntu",
         "version": "24.04",
         "codename": "noble",
     }
-    assert _host.os_of("") == {"id": "", "version": "", "codename": ""}
-    assert _host.memory_of("MemTotal:  4009000 kB\nSwapTotal: 2097152 kB\n") == (3915, 2048)
-    assert _host.memory_of("") == (0, 0)
+    assert host.os_of("") == {"id": "", "version": "", "codename": ""}
+    assert host.memory_of("MemTotal:  4009000 kB\nSwapTotal: 2097152 kB\n") == (3915, 2048)
+    assert host.memory_of("") == (0, 0)
 
 
 @pytest.mark.parametrize(("said", "version"), [("2.26.1-4", "2.26.1"), ("v2.30.3", "2.30.3"), ("nonsense", None)])
@@ -105,19 +105,19 @@ def test_compose(tmp_path: Path, said: str, version: Optional[str]) -> None:
     plugin = tmp_path / "docker-compose"
     plugin.write_text(f"#!/bin/sh\necho {said}\n")
     plugin.chmod(0o755)
-    assert _host.compose_version([str(tmp_path / "nowhere"), str(plugin)]) == version
+    assert host.compose_version([str(tmp_path / "nowhere"), str(plugin)]) == version
 
 
 def test_without_an_engine_its_fields_are_null(tmp_path: Path) -> None:
-    host = _host.describe(str(tmp_path / "not/yet"), str(tmp_path / "docker.sock"))
-    engine = host["engine"]
+    seen = host.describe(str(tmp_path / "not/yet"), str(tmp_path / "docker.sock"))
+    engine = seen["engine"]
     assert engine["running"] is False
     assert [engine[key] for key in ("version", "api_version", "socket", "socket_gid", "root_dir", "error")] == [
         None
     ] * 6
-    assert host["disk_free_mb"] > 0
+    assert seen["disk_free_mb"] > 0
 
 
 def test_free_space_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert _host.free_mb(str(tmp_path / "a/b/c")) == pytest.approx(_host.free_mb(str(tmp_path)), abs=50)
-    assert _host.free_mb("relative/nowhere") > 0
+    assert host.free_mb(str(tmp_path / "a/b/c")) == pytest.approx(host.free_mb(str(tmp_path)), abs=50)
+    assert host.free_mb("relative/nowhere") > 0

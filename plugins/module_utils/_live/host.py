@@ -18,8 +18,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 
 LISTEN = "0A"
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._engine import (
-    Engine,
-    engine_socket,
-    split_stream,
-)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
     StackError,
     Unreachable,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import (
+    Engine,
+    engine_socket,
+    split_stream,
 )
 
 

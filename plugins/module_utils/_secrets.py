@@ -84,7 +84,7 @@ def settle(existing: Mapping[str, str], wanted: Wanted) -> dict[str, Optional[st
 class SecretFile:
     """The file as a resource: what is observed and diffed are names and the mode, never values.
 
-    ``files`` reads and writes whole files: ``look(path)`` gives ``text`` and ``mode`` or None, ``write(path, text, mode)``.
+    ``files`` handles whole files: ``look(path)`` gives ``text`` and ``mode`` or None, ``write(path, text, mode)``.
     """
 
     def __init__(self, path: str, wanted: Wanted, files: Any, *, check_mode: bool = False) -> None:

@@ -5,7 +5,8 @@
 
 """Put images of this machine's engine into a registry, layers uncompressed.
 
-``docker push`` compresses every layer on one core: minutes where this takes seconds, for a registry that lives as long as a test.
+``docker push`` compresses every layer on one core: minutes where this takes seconds, for a registry as short-lived
+as a test.
 usage: fill_mirror.py HOST:PORT IMAGE...
 """
 
@@ -81,18 +82,18 @@ def fill(registry: Registry, image: str) -> int:
     blobs: dict[str, Blob] = {}
     links: dict[str, str] = {}
     described: dict[str, list[str] | str] = {}
-    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
-        with tarfile.open(fileobj=saving.stdout, mode="r|") as archive:
-            for member in archive:
-                if member.issym():
-                    links[member.name] = member.linkname.removeprefix("../")
-                elif member.isfile():
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    if member.name == "manifest.json":
-                        described = json.load(file)[0]
-                    else:
-                        blobs[member.name] = registry.upload(name, file, member.size)
+    with (
+        subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving,
+        tarfile.open(fileobj=saving.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() else None
+            if member.issym():
+                links[member.name] = member.linkname.removeprefix("../")
+            elif file and member.name == "manifest.json":
+                described = json.load(file)[0]
+            elif file:
+                blobs[member.name] = registry.upload(name, file, member.size)
     if saving.returncode:
         raise SystemExit(f"docker save {image} failed")
     config = blobs[str(described["Config"])]

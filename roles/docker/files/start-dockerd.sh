@@ -13,7 +13,7 @@ rm -f "$pidfile"
 # Every hierarchy of version 1 before the first start: without one, limits and OOM reports of containers are wrong.
 if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
     mountpoint -q /sys/fs/cgroup || mount -t tmpfs -o mode=0755 cgroup /sys/fs/cgroup
-    for name in $(awk '!/^#/ && $4 == 1 { print $1 }' /proc/cgroups); do
+    awk '!/^#/ && $4 == 1 { print $1 }' /proc/cgroups | while read -r name; do
         if ! awk '$3 == "cgroup" { print "," $4 "," }' /proc/mounts | grep -q ",$name,"; then
             mkdir -p "/sys/fs/cgroup/$name"
             if mount -n -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" 2>/dev/null; then

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,16 +99,18 @@ _running: list[Rig] = []
 
 
 @pytest.fixture(scope="session")
-def n8n(container: Callable[..., Container], request: pytest.FixtureRequest) -> Iterator[Rig]:
+def n8n(
+    container: Callable[..., Container], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rig]:
     if not _running:
         network = f"pm-contract-n8n-{secrets.token_hex(3)}"
         docker("network", "create", network)
         request.config.add_cleanup(lambda: _clean(network))
-        _running.append(_start(container, network))
+        _running.append(_start(container, network, tmp_path_factory.mktemp("n8n")))
     yield _running[0]
 
 
-def _start(container: Callable[..., Container], network: str) -> Rig:
+def _start(container: Callable[..., Container], network: str, state_dir: Path) -> Rig:
     postgres = container(
         "postgres:17",
         env={"POSTGRES_USER": "n8n", "POSTGRES_DB": "n8ndb", "POSTGRES_PASSWORD": DATABASE_PASSWORD},
@@ -118,7 +119,7 @@ def _start(container: Callable[..., Container], network: str) -> Rig:
     ready = ("exec", postgres.name, "pg_isready", "-h", "127.0.0.1", "-U", "n8n")
     postgres.wait(lambda: "accepting" in docker(*ready, check=False))
     server = container("n8nio/n8n:2.40.7", env=ENVIRONMENT, ports=[5678], options=["--network", network])
-    rig = Rig(f"http://127.0.0.1:{server.port(5678)}", postgres, Path(tempfile.mkdtemp(prefix="pm-n8n-")))
+    rig = Rig(f"http://127.0.0.1:{server.port(5678)}", postgres, state_dir)
     rig.setup.append(run_module("n8n_owner", rig.owner, check=True))
     rig.setup.append(run_module("n8n_owner", rig.owner))
     rig.setup.append(run_module("n8n_owner", rig.owner))

@@ -11,12 +11,16 @@ apt_uri() {
     awk -v suite="$1" '$1 == "main" && $2 == suite { print $3; exit }'
 }
 
+# Each client starts slowly, so it is asked once.
+pip_settings=$(python3 -m pip config list 2>/dev/null)
+npm_settings=$(npm config get registry cafile 2>/dev/null)
+
 pip_setting() {
-  python3 -m pip config get "global.$1" 2>/dev/null
+  printf '%s\n' "$pip_settings" | sed -n "s/^global\.$1='\(.*\)'\$/\1/p"
 }
 
 npm_setting() {
-  value=$(npm config get "$1" 2>/dev/null) && case "$value" in null | undefined) ;; *) echo "$value" ;; esac
+  printf '%s\n' "$npm_settings" | sed -n "s/^$1=//p" | grep -vE '^(null|undefined)?$'
 }
 
 say() {

@@ -69,7 +69,7 @@ def test_secrets_are_masked_in_what_the_server_echoes() -> None:
 def test_html_where_json_belongs_is_an_error_that_shows_it() -> None:
     responses.get(f"{BASE}/x", body="n8n is starting up. Please wait", content_type="text/html")
     answer = Http(BASE).get("/x")
-    with pytest.raises(ApiError, match="expected JSON, got text/html: 'n8n is starting up. Please wait'"):
+    with pytest.raises(ApiError, match="expected JSON, got text/html"):
         assert answer.json
 
 

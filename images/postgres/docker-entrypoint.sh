@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Makes the cluster on the first start (database, user, /docker-entrypoint-initdb.d), drops root, then becomes the server.
 set -Eeuo pipefail
 

@@ -1,73 +1,16 @@
-"""Live servers in containers of our own, published on loopback, removed afterwards."""
+"""What every contract test may ask for: a container of its own, and the one n8n of the session."""
 
 from __future__ import annotations
 
-import json
-import secrets
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Optional
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from tests.contract.n8n import n8n
+from tests.support.containers import Container, docker, start
 
-def docker(*args: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *args], capture_output=True, text=True, check=False)
-    if check and done.returncode != 0:
-        pytest.fail(f"docker {' '.join(args)}: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
-@dataclass
-class Container:
-    """A running container; ``port(6379)`` is where that port is published on 127.0.0.1."""
-
-    name: str
-    host: str = "127.0.0.1"
-
-    def port(self, inside: int) -> int:
-        return int(docker("port", self.name, f"{inside}/tcp").splitlines()[0].rsplit(":", 1)[1])
-
-    def inspect(self) -> dict[str, Any]:
-        return json.loads(docker("inspect", self.name))[0]
-
-    def exec(self, *argv: str) -> str:
-        return docker("exec", self.name, *argv)
-
-    def logs(self) -> str:
-        done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=False)
-        return done.stdout + done.stderr
-
-    def wait(self, ready: Callable[[], bool], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                if ready():
-                    return
-            except Exception:  # noqa: BLE001, S110 - not ready yet, in whatever way
-                pass
-            time.sleep(0.2)
-        pytest.fail(f"{self.name} was not ready within {seconds} s; its last lines: {self.logs()[-2000:]}")
-
-
-def start(
-    image: str,
-    *,
-    env: Optional[dict[str, str]] = None,
-    ports: Sequence[int] = (),
-    args: Sequence[str] = (),
-    options: Sequence[str] = (),
-) -> Container:
-    name = f"pm-contract-{secrets.token_hex(4)}"
-    command = ["run", "-d", "--name", name, "--label", "planner-memory.test=contract"]
-    for key, value in (env or {}).items():
-        command += ["-e", f"{key}={value}"]
-    for port in ports:
-        command += ["-p", f"127.0.0.1::{port}"]
-    docker(*command, *options, image, *args)
-    return Container(name)
+__all__ = ["container", "n8n"]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import jinja2
 import pytest
 import requests
 
-from tests.contract.conftest import Container, docker
+from tests.support.containers import Container, docker
 from tests.support.run_module import run_module
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "n8n"

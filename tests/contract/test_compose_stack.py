@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 import pytest
 
-from tests.contract.conftest import docker
+from tests.support.containers import docker
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 

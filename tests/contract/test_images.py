@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 import requests
 
-from tests.contract.conftest import Container, docker
+from tests.support.containers import Container, docker
 
 VALKEY = "valkey/valkey:8.1.1"
 POSTGRES = "postgres:17"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.n8n import Rig, n8n, postgres_credential  # noqa: F401
+from tests.contract.n8n import Rig, postgres_credential
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -16,11 +16,11 @@ def header(value: str) -> dict[str, Any]:
     return {"name": NAME, "type": "httpHeaderAuth", "data": {"name": "X-Law", "value": value}}
 
 
-def credential(n8n: Rig, name: str) -> dict[str, Any]:  # noqa: F811
+def credential(n8n: Rig, name: str) -> dict[str, Any]:
     return next(item for item in n8n.api("GET", "/credentials?limit=250")["data"] if item["name"] == name)
 
 
-def test_the_law(n8n: Rig) -> None:  # noqa: F811
+def test_the_law(n8n: Rig) -> None:
     def drift() -> None:
         body = {"data": {"name": "X-Other", "value": "edited by hand"}}
         n8n.api("PATCH", f"/credentials/{credential(n8n, NAME)['id']}", json=body)
@@ -38,14 +38,14 @@ def test_the_law(n8n: Rig) -> None:  # noqa: F811
     ).hold()
 
 
-def test_what_was_put_there_works(n8n: Rig) -> None:  # noqa: F811
+def test_what_was_put_there_works(n8n: Rig) -> None:
     one = {**n8n.credential, **postgres_credential("tried")}
     run_module("n8n_credential", one)
     assert n8n.api("POST", f"/credentials/{credential(n8n, 'tried')['id']}/test")["status"] == "OK"
     run_module("n8n_credential", {**n8n.credential, "name": "tried", "state": "absent"})
 
 
-def test_a_lost_state_file_writes_once_more(n8n: Rig, tmp_path: Path) -> None:  # noqa: F811
+def test_a_lost_state_file_writes_once_more(n8n: Rig, tmp_path: Path) -> None:
     params = {**n8n.connection, "state_file": str(tmp_path / "state.json"), "credentials": [header("canary-one")]}
     run_module("n8n_credential", params)
     (tmp_path / "state.json").unlink()
@@ -61,13 +61,13 @@ def test_a_lost_state_file_writes_once_more(n8n: Rig, tmp_path: Path) -> None:  
         ({"data": {"bogus": "canary-x"}}, "answered 400: .*bogus"),
     ],
 )
-def test_what_n8n_refuses_is_told_in_its_words(n8n: Rig, change: Any, sentence: str) -> None:  # noqa: F811
+def test_what_n8n_refuses_is_told_in_its_words(n8n: Rig, change: Any, sentence: str) -> None:
     with pytest.raises(ModuleFailed, match=sentence) as failed:
         run_module("n8n_credential", {**n8n.credential, "credentials": [{**header("canary-one"), **change}]})
     assert "canary" not in str(failed.value.result)
 
 
-def test_a_wrong_key_is_one_sentence(n8n: Rig) -> None:  # noqa: F811
+def test_a_wrong_key_is_one_sentence(n8n: Rig) -> None:
     params = {"url": n8n.url, "api_key": "canary-wrong", "state_file": n8n.credential["state_file"], **header("x")}
     with pytest.raises(ModuleFailed, match="does not accept api_key; make one in n8n"):
         run_module("n8n_credential", params)

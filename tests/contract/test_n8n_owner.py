@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.n8n import PASSWORD, Rig, n8n  # noqa: F401
+from tests.contract.n8n import PASSWORD, Rig
 from tests.support.run_module import ModuleFailed, run_module
 
 
-def test_a_fresh_n8n_is_predicted_set_up_and_then_left_alone(n8n: Rig) -> None:  # noqa: F811
+def test_a_fresh_n8n_is_predicted_set_up_and_then_left_alone(n8n: Rig) -> None:
     predicted, real, again = n8n.setup
     assert real["changed"] is True
     assert real["diff"] == predicted["diff"]
@@ -19,7 +19,7 @@ def test_a_fresh_n8n_is_predicted_set_up_and_then_left_alone(n8n: Rig) -> None: 
     assert "canary" not in str(n8n.setup).lower()
 
 
-def test_a_lost_key_is_replaced_under_its_label(n8n: Rig) -> None:  # noqa: F811
+def test_a_lost_key_is_replaced_under_its_label(n8n: Rig) -> None:
     lost = Path(n8n.key_file).read_text(encoding="utf-8")
     Path(n8n.key_file).unlink()
     predicted = run_module("n8n_owner", n8n.owner, check=True)
@@ -31,14 +31,14 @@ def test_a_lost_key_is_replaced_under_its_label(n8n: Rig) -> None:  # noqa: F811
     assert run_module("n8n_owner", n8n.owner)["changed"] is False
 
 
-def test_a_refused_key_is_replaced(n8n: Rig) -> None:  # noqa: F811
+def test_a_refused_key_is_replaced(n8n: Rig) -> None:
     Path(n8n.key_file).write_text("no-key\n", encoding="utf-8")
     mended = run_module("n8n_owner", n8n.owner)
     assert mended["diff"]["before"] == {"owner": "set up", "api_key": "refused"}
     n8n.api("GET", "/workflows?limit=1")
 
 
-def test_a_wrong_password_is_one_sentence(n8n: Rig, tmp_path: Path) -> None:  # noqa: F811
+def test_a_wrong_password_is_one_sentence(n8n: Rig, tmp_path: Path) -> None:
     wrong = {**n8n.owner, "password": "Canary-wrong-1", "api_key_file": str(tmp_path / "key")}
     with pytest.raises(ModuleFailed, match=r"password: n8n at .* does not accept it for owner@example.com") as failed:
         run_module("n8n_owner", wrong)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.n8n import Rig, n8n, postgres_credential, role_workflow  # noqa: F401
+from tests.contract.n8n import Rig, postgres_credential, role_workflow
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -28,15 +28,15 @@ def edited(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def credential(n8n: Rig) -> None:  # noqa: F811
+def credential(n8n: Rig) -> None:
     run_module("n8n_credential", {**n8n.credential, "credentials": [postgres_credential(CREDENTIAL)]})
 
 
-def remove(n8n: Rig, *names: str) -> None:  # noqa: F811
+def remove(n8n: Rig, *names: str) -> None:
     run_module("n8n_workflow", {**n8n.connection, "workflows": [{"name": name} for name in names], "state": "absent"})
 
 
-def test_the_law_of_a_published_workflow(n8n: Rig) -> None:  # noqa: F811
+def test_the_law_of_a_published_workflow(n8n: Rig) -> None:
     definition = event_logger()
 
     def live() -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_the_law_of_a_published_workflow(n8n: Rig) -> None:  # noqa: F811
     ).hold()
 
 
-def test_the_event_logger_stores_good_events_and_refuses_bad_ones(n8n: Rig) -> None:  # noqa: F811
+def test_the_event_logger_stores_good_events_and_refuses_bad_ones(n8n: Rig) -> None:
     params = {**n8n.connection, "workflows": [event_logger()], "state": "published"}
     run_module("n8n_workflow", params)
     n8n.sql("INSERT INTO client_profiles (id) VALUES (7)")
@@ -98,7 +98,7 @@ def test_the_event_logger_stores_good_events_and_refuses_bad_ones(n8n: Rig) -> N
     remove(n8n, "event-logger")
 
 
-def test_no_call_is_lost_while_a_workflow_is_updated(n8n: Rig) -> None:  # noqa: F811
+def test_no_call_is_lost_while_a_workflow_is_updated(n8n: Rig) -> None:
     definition = event_logger()
     params = {**n8n.connection, "state": "published"}
     run_module("n8n_workflow", {**params, "definition": definition})
@@ -120,7 +120,7 @@ def test_no_call_is_lost_while_a_workflow_is_updated(n8n: Rig) -> None:  # noqa:
     remove(n8n, "event-logger")
 
 
-def test_what_n8n_refuses_to_publish_leaves_the_live_version(n8n: Rig) -> None:  # noqa: F811
+def test_what_n8n_refuses_to_publish_leaves_the_live_version(n8n: Rig) -> None:
     definition = event_logger()
     params = {**n8n.connection, "state": "published"}
     run_module("n8n_workflow", {**params, "definition": definition})
@@ -135,7 +135,7 @@ def test_what_n8n_refuses_to_publish_leaves_the_live_version(n8n: Rig) -> None: 
     remove(n8n, "event-logger")
 
 
-def test_states_and_the_archive(n8n: Rig) -> None:  # noqa: F811
+def test_states_and_the_archive(n8n: Rig) -> None:
     params = {**n8n.connection, "definition": event_logger(description="what it is for")}
 
     def actions(state: str) -> list[str]:
@@ -155,7 +155,7 @@ def test_states_and_the_archive(n8n: Rig) -> None:  # noqa: F811
     remove(n8n, "event-logger")
 
 
-def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:  # noqa: F811
+def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:
     params = {**n8n.connection, "definition": event_logger(), "state": "published"}
     run_module("n8n_workflow", params)
     run_module("n8n_credential", {**n8n.credential, "name": CREDENTIAL, "state": "absent"})
@@ -168,7 +168,7 @@ def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:  # noqa: F811
     remove(n8n, "event-logger")
 
 
-def test_two_workflows_on_one_path_are_refused_by_name(n8n: Rig) -> None:  # noqa: F811
+def test_two_workflows_on_one_path_are_refused_by_name(n8n: Rig) -> None:
     first, second = event_logger(), event_logger(name="second-logger")
     run_module("n8n_workflow", {**n8n.connection, "definition": first, "state": "published"})
     with pytest.raises(ModuleFailed, match=r"workflow 'second-logger': .*409: There is a conflict with one of the web"):

@@ -110,7 +110,7 @@ def test_two_runs_at_once_apply_once(database: Database) -> None:
         "name": "001_slow.sql",
         "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(1); INSERT INTO slow VALUES (1);",
     }
-    runs = [start(database, slow) for _ in range(2)]
+    runs = [start(database, slow) for turn in range(2)]
     results = [json.loads(run.communicate(timeout=60)[0]) for run in runs]
     assert sorted(result["changed"] for result in results) == [False, True]
     assert database.rows("SELECT count(*) FROM slow") == [(1,)]

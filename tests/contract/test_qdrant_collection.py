@@ -14,7 +14,7 @@ import pytest
 import requests
 import yaml
 
-from tests.contract.conftest import Container, docker
+from tests.support.containers import Container, docker
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.plugin_utils import _checks as judging
 
-from tests.contract.conftest import Container, docker
+from tests.support.containers import Container, docker
 from tests.support.run_module import run_module
 
 PASSWORD = "canary-password"

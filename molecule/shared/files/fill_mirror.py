@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, bestviable.planner_memory contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -35,7 +34,7 @@ class Blob(NamedTuple):
 
 def place(image: str) -> tuple[str, str]:
     """``postgres:17`` → ``("library/postgres", "17")``: where the engine asks a mirror for it."""
-    name, _, tag = image.rpartition(":")
+    name, tag = image.rsplit(":", 1)
     return (name if "/" in name else f"library/{name}"), tag
 
 

@@ -229,7 +229,7 @@ def _mounts(body: Mapping[str, Any], rest: Mapping[str, Any]) -> tuple[str, ...]
     """Paths below the project's directory that the service sees."""
     paths: list[str] = []
     for volume in _as_list(body.get("volumes")):
-        source = volume.get("source") if isinstance(volume, Mapping) else str(volume).split(":")[0]
+        source = volume.get("source") if isinstance(volume, Mapping) else str(volume).split(":", maxsplit=1)[0]
         if str(source).startswith("."):
             paths.append(_plain_path(source))
     for kind in ("configs", "secrets"):

@@ -99,7 +99,7 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
 
 
 def _refuse_cycles(projects: Sequence[Project]) -> None:
-    waiting = {one.name: {name for name in one.after} for one in projects}
+    waiting = {one.name: set(one.after) for one in projects}
     waiting = {name: {dep for dep in deps if dep in waiting} for name, deps in waiting.items()}
     while waiting:
         free = {name for name, deps in waiting.items() if not deps}

@@ -124,18 +124,18 @@ def test_it_keeps_what_it_was_asked_without_secrets(planner: Client) -> None:
 
 def test_it_fails_so_many_times(planner: Client) -> None:
     planner.told(fail=3)
-    assert [planner("POST", PLAN, json={}).status_code for _ in range(4)] == [500, 500, 500, 200]
+    assert [planner("POST", PLAN, json={}).status_code for turn in range(4)] == [500, 500, 500, 200]
     assert planner("GET", "/_double/requests").json()["count"] == 4
 
 
 def test_it_fails_with_the_status_it_was_told(planner: Client) -> None:
     planner.told(fail=1, status=429)
-    assert [planner("POST", PLAN, json={}).status_code for _ in range(2)] == [429, 200]
+    assert [planner("POST", PLAN, json={}).status_code for turn in range(2)] == [429, 200]
 
 
 def test_a_status_holds_until_it_is_reset(planner: Client) -> None:
     planner.told(status=503, route=PLAN)
-    assert [planner("POST", PLAN, json={}).status_code for _ in range(3)] == [503, 503, 503]
+    assert [planner("POST", PLAN, json={}).status_code for turn in range(3)] == [503, 503, 503]
     assert planner("GET", "/health").status_code == 200
     planner("DELETE", "/_double/behaviour")
     assert planner("POST", PLAN, json={}).status_code == 200

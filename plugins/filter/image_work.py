@@ -14,7 +14,7 @@ SOURCES = ("registry", "build", "auto")
 
 
 def _by_name(found: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {tag: image for image in found for tag in image.get("RepoTags") or []}
+    return {tag: image for image in found for tag in image["tags"]}
 
 
 def _verb_and_reason(
@@ -27,7 +27,7 @@ def _verb_and_reason(
         if source == "build" or image.get("own"):
             return ("build", "missing") if can_build else ("pull", "missing, and there is no context to build it from")
         return "pull_or_build" if can_build else "pull", "missing"
-    label = ((present.get("Config") or {}).get("Labels") or {}).get(LABEL)
+    label = present["labels"].get(LABEL)
     if source == "registry" or not can_build or label == context_hash:
         return "", ""
     if label:

@@ -139,6 +139,12 @@ host:
           elements: str
           returned: success
           sample: [bridge, docker_proxy, docker_syncbricks, host, none]
+        images:
+          description: Its images that have a name, with the labels that they were built with.
+          type: list
+          elements: dict
+          returned: success
+          sample: [{tags: ["valkey/valkey:8.1.1"], labels: {}}]
         subnets:
           description: Address ranges of each network, by its name.
           type: dict

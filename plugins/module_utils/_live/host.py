@@ -189,6 +189,15 @@ def subnets_of(network: Mapping[str, Any]) -> list[str]:
     return [one["Subnet"] for one in ranges if one.get("Subnet")]
 
 
+def images_of(images: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Those images that have a name, with the labels that they were built with."""
+    return [
+        {"tags": sorted(image["RepoTags"]), "labels": image.get("Labels") or {}}
+        for image in images
+        if image.get("RepoTags") and image["RepoTags"] != ["<none>:<none>"]
+    ]
+
+
 def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The engine's state, and its running containers."""
     exists = os.path.exists(engine.path)
@@ -202,11 +211,13 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "root_dir": None,
         "networks": [],
         "subnets": {},
+        "images": [],
     }
     try:
         said = engine.get("/version") or {}
         containers = engine.get("/containers/json") or []
         networks = engine.get("/networks") or []
+        images = engine.get("/images/json") or []
         root = (engine.get("/info") or {}).get("DockerRootDir")
     except StackError as error:
         return {**state, "error": str(error) if exists else None}, []
@@ -217,6 +228,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         root_dir=root,
         networks=sorted(network["Name"] for network in networks),
         subnets={network["Name"]: subnets_of(network) for network in networks},
+        images=images_of(images),
         error=None,
     )
     return state, containers

@@ -13,9 +13,9 @@ NAME = "valkey/valkey:8.1.1"
 BUILDABLE = {"name": NAME, "context": "valkey"}
 FOREIGN = {"name": NAME}
 OWN = {"name": NAME, "context": "valkey", "own": True}
-OFFICIAL: dict[str, Any] = {"RepoTags": [NAME], "Config": {"Labels": None}}
-BUILT = {"RepoTags": ["other:1", NAME], "Config": {"Labels": {LABEL: "new"}}}
-STALE = {"RepoTags": [NAME], "Config": {"Labels": {LABEL: "old"}}}
+OFFICIAL: dict[str, Any] = {"tags": [NAME], "labels": {}}
+BUILT = {"tags": ["other:1", NAME], "labels": {LABEL: "new"}}
+STALE = {"tags": [NAME], "labels": {LABEL: "old"}}
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,6 @@ def test_what_is_to_be_done(
 ) -> None:
     work = image_work([image], [there] if there else [], source, {NAME: "new"})
     assert work == ([{**image, "verb": verb, "reason": reason, "hash": "new"}] if verb else [])
-
-
-def test_untagged_images_are_nobodys() -> None:
-    assert [one["name"] for one in image_work([BUILDABLE], [{"RepoTags": None}], "auto", {NAME: "new"})] == [NAME]
 
 
 def test_an_unknown_source_is_refused() -> None:

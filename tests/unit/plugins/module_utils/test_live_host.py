@@ -121,3 +121,18 @@ def test_without_an_engine_its_fields_are_null(tmp_path: Path) -> None:
 def test_free_space_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert host.free_mb(str(tmp_path / "a/b/c")) == pytest.approx(host.free_mb(str(tmp_path)), abs=50)
     assert host.free_mb("relative/nowhere") > 0
+
+
+def test_only_images_with_a_name_are_told() -> None:
+    seen = [
+        {"RepoTags": ["b:1", "a:1"], "Labels": {"x": "y"}},
+        {"RepoTags": ["<none>:<none>"], "Labels": None},
+        {"RepoTags": None},
+        {"RepoTags": ["c:1"], "Labels": None},
+    ]
+    assert host.images_of(seen) == [{"tags": ["a:1", "b:1"], "labels": {"x": "y"}}, {"tags": ["c:1"], "labels": {}}]
+
+
+def test_the_ranges_of_a_network_are_told() -> None:
+    assert host.subnets_of({"IPAM": {"Config": [{"Subnet": "10.0.0.0/24"}, {}]}}) == ["10.0.0.0/24"]
+    assert host.subnets_of({"IPAM": {"Config": None}}) == []

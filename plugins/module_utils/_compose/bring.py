@@ -18,7 +18,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     Snapshot,
     last_words,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.plan import key_of, status
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.plan import extra_key, key_of, status
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
@@ -62,7 +62,7 @@ class Bringer:
         return None
 
     def _bring_up(self, project: Project, targets: Mapping[str, list[str]], own: Sequence[Container]) -> None:
-        surplus = [one.id for one in own if one.name in targets.get("remove", ())]
+        surplus = [one.id for one in own if extra_key(project, one) in targets.get("remove", ())]
         foreign = list(targets.get("adopt", ()))
         if surplus or foreign:
             self._engine.must(f"removing {' and '.join(surplus + foreign)}", "rm", "-f", *surplus, *foreign)

@@ -34,6 +34,15 @@ def key_of(service: Service, number: int) -> str:
     return service.name if service.replicas == 1 else f"{service.name}-{number}"
 
 
+def keys_of(project: Project) -> set[str]:
+    return {key_of(one, number) for one in project.services.values() for number in range(1, one.replicas + 1)}
+
+
+def extra_key(project: Project, one: Container) -> str:
+    """What a container is called that has no place in the definition, even where its name is that of a place."""
+    return f"{one.name} ({one.id[:12]})" if one.name in keys_of(project) else one.name
+
+
 def wanted(project: Project, current: View) -> View:
     """The state after the run."""
     if project.state == "absent":
@@ -126,11 +135,11 @@ def _containers(
     snapshot: Snapshot, remade: Collection[str],
 ) -> Iterator[tuple[str, View]]:  # fmt: skip
     seen: set[str] = set()
-    for one in own:
+    for one in sorted(own, key=lambda one: _is_stray(project, one)):
         service = project.services.get(one.service)
         key = key_of(service, one.number) if service else one.name
         if service is None or one.number > service.replicas or key in seen:
-            yield one.name, {"extra": "orphan" if service is None else f"one too many of {service.name}"}
+            yield extra_key(project, one), {"extra": "orphan" if service is None else f"one too many of {service.name}"}
             continue
         seen.add(key)
         yield (
@@ -149,6 +158,12 @@ def _containers(
                 },
             ),
         )
+
+
+def _is_stray(project: Project, one: Container) -> bool:
+    """Compose makes a container anew under another name at first; a run that was killed then leaves both."""
+    service = project.services.get(one.service)
+    return service is not None and one.name != (service.container or f"{project.name}-{one.service}-{one.number}")
 
 
 def _origin(

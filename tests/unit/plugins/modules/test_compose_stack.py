@@ -275,6 +275,25 @@ def test_missing_networks_and_images_are_told_before_anything_is_written(
     assert not (tmp_path / "srv").exists()
 
 
+def test_a_recreation_that_was_killed_half_way_is_finished(docker: FakeDocker, run: Run) -> None:
+    run()
+    stray = docker.add("0123456789ab_web", "web", "web", status="created")
+    docker.containers = {"0123456789ab_web": stray, "web": docker.containers["web"]}
+    result = run()
+    assert result["actions"] == ["web: remove 0123456789ab_web (one too many of web)"]
+    assert list(docker.containers) == ["web"]
+    assert run()["changed"] is False
+
+
+def test_an_orphan_may_have_the_name_of_a_service(docker: FakeDocker, run: Run) -> None:
+    run(DEFINITION.replace("  web:\n", "  old:\n"))
+    orphan = docker.containers["web"]["Id"]
+    result = run()
+    assert f"web: remove web ({orphan}) (orphan)" in result["actions"] and "web: create" in result["actions"]
+    assert docker.containers["web"]["Config"]["Labels"]["com.docker.compose.service"] == "web"
+    assert run()["changed"] is False
+
+
 def test_stopped_and_absent(docker: FakeDocker, run: Run, tmp_path: Path) -> None:
     run()
     assert run(state="stopped")["actions"] == ["web: stop web"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from typing import Any, Callable, Iterable, Mapping, Optional
 
 try:
@@ -29,6 +30,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 REPEATABLE_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 REPEATABLE_STATUS = (429, 502, 503, 504)
 LONGEST_MESSAGE = 500
+# What is none of this would be quoted, escaped and so unmasked, in the error of the library that sends it.
+SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class Answer:
@@ -100,10 +103,16 @@ class Http:
         self.read_only = read_only
         self.reads_count = 0
         self.writes_count = 0
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._explain = explain
         self._session = requests.Session()
         self._session.trust_env = False
+        for name, value in (headers or {}).items():
+            if not SENDABLE.fullmatch(value):
+                raise StackError(
+                    f"what is to be sent as {name} has a blank at an edge, a line break or a letter that HTTP cannot"
+                    " carry; correct it where it is set (a file or a block of YAML often ends in a line break)"
+                )
         self._session.headers.update(headers or {})
         self._session.verify = (ca_path or True) if validate_certs else False
         adapter = HTTPAdapter(

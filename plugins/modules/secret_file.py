@@ -93,15 +93,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            # The values have to come back in the result, which no_log of an option would mask; the task carries it.
             "secrets": {"type": "raw", "required": True, "no_log": False},
-            "values": {"type": "dict", "default": {}},
+            "values": {"type": "dict", "default": {}, "no_log": True},
             "rotate": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     if not module.no_log:
         module.fail_json(msg="secret_file returns secrets; put no_log: true on its task")
+    # The values have to come back in the result; from here on no_log of the task hides them.
+    module.no_log_values.clear()
 
     def build() -> SecretFile:
         params = module.params

@@ -195,7 +195,7 @@ PROBE = {
         "options": {
             "url": {"type": "str", "required": True},
             "method": {"type": "str", "default": "GET"},
-            "headers": {"type": "dict"},
+            "headers": {"type": "dict", "no_log": True},
             "body": {"type": "raw"},
         },
     },
@@ -244,6 +244,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     probes = module.params["probes"]
+    # Ansible must not log any header, but shall hide in the answers only those that are secrets.
+    module.no_log_values.clear()
     module.no_log_values.update(secrets_of(probes))
     results = answer(
         probes,

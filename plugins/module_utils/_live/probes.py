@@ -51,7 +51,7 @@ def secrets_of(probes: Sequence[Mapping[str, Any]]) -> set[str]:
         found.add(((probe.get("sql") or {}).get("login") or {}).get("password") or "")
         for name, value in ((probe.get("http") or {}).get("headers") or {}).items():
             if SECRET_HEADER.search(name):
-                found.add(str(value))
+                found.update((str(value).strip(), *str(value).split()[1:]))
     return found - {""}
 
 
@@ -176,9 +176,9 @@ class Prober:
 
 
 def mask(value: Any, secrets: set[str]) -> Any:
-    """The same answer with every secret replaced."""
+    """The same answer with every secret replaced, the longest first, for one may begin like another."""
     if isinstance(value, str):
-        for secret in secrets:
+        for secret in sorted(secrets, key=len, reverse=True):
             value = value.replace(secret, "***")
         return value
     if isinstance(value, Mapping):

@@ -7,6 +7,7 @@ import responses
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
     ReadOnlyError,
+    StackError,
     Unreachable,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
@@ -80,3 +81,14 @@ def test_a_refused_connection_is_one_sentence() -> None:
     with pytest.raises(Unreachable) as caught:
         Http(f"http://127.0.0.1:{port}", retries=0).get("/x")
     assert str(caught.value).endswith("Connection refused") and "0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["canary-1\n", " canary-1", "canary-ä"])
+def test_a_header_that_cannot_be_sent_is_told_without_its_value(value: str) -> None:
+    with pytest.raises(StackError, match="what is to be sent as api-key has") as caught:
+        Http(BASE, headers={"api-key": value}, secrets=[value])
+    assert "canary" not in str(caught.value)
+
+
+def test_of_two_secrets_that_begin_alike_nothing_is_left() -> None:
+    assert Http(BASE, secrets=["abc", "abcdef"]).mask("key abcdef") == "key ***"

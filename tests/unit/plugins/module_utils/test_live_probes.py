@@ -171,3 +171,15 @@ def test_rows_become_plain() -> None:
         "c": "2026-01-02T03:04:05",
         "d": ["b'x'", None],
     }
+
+
+def test_a_header_that_the_library_quotes_in_its_error_is_masked_too() -> None:
+    probes_ = [{"http": {"url": "http://127.0.0.1:1/", "headers": {"api-key": "canary-1\n"}}}]
+    answer = probes.answer(probes_, timeout=1, workers=1, read_only=False)[0]
+    assert "error" in answer and "canary" not in str(answer)
+
+
+def test_the_token_of_a_bearer_is_a_secret_of_its_own_and_the_longest_is_masked_first() -> None:
+    secrets = secrets_of([{"http": {"headers": {"Authorization": "Bearer canary-1"}}}])
+    assert secrets == {"Bearer canary-1", "canary-1"}
+    assert mask("Bearer canary-1, canary-1", secrets) == "***, ***"

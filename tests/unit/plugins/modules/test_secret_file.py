@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -82,3 +83,13 @@ def test_without_no_log_it_refuses(path: Path) -> None:
     with pytest.raises(ModuleFailed, match="put no_log: true on its task"):
         run_module("secret_file", {"path": str(path), "secrets": ["a"]})
     assert not path.exists()
+
+
+def test_a_forgotten_no_log_shows_no_value_in_the_result_or_the_hosts_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, msg, **_more: logged.append(msg))
+    with pytest.raises(ModuleFailed) as failed:
+        run_module("secret_file", {"path": str(path), "secrets": ["a"], "values": {"a": "canary-1"}})
+    assert logged and "canary" not in str(logged) + json.dumps(failed.value.result)

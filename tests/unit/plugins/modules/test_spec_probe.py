@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -40,3 +41,12 @@ def test_a_password_shows_nowhere(tmp_path: Path) -> None:
 def test_a_probe_is_exactly_one_kind(probe: dict[str, object]) -> None:
     with pytest.raises(ModuleFailed):
         run_module("spec_probe", {"probes": [probe]})
+
+
+def test_headers_are_not_logged_on_the_host_and_plain_ones_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, msg, **_more: logged.append(msg))
+    headers = {"api-key": "canary-key", "Host": "127.0.0.1"}
+    result = run_module("spec_probe", {"probes": [{"http": {"url": "http://127.0.0.1:1/", "headers": headers}}]})
+    assert logged and "canary-key" not in str(logged)
+    assert "127.0.0.1" in result["results"][0]["error"]

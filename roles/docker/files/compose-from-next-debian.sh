@@ -4,7 +4,7 @@
 set -eu
 release=$1
 
-if docker compose version --short 2>/dev/null | grep -q '^v\{0,1\}2'; then
+if docker compose version --short 2>/dev/null | grep -q '^v\{0,1\}[2-9]'; then
     echo "nothing to do: $(docker compose version --short)"
     exit 0
 fi

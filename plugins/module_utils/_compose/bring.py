@@ -122,7 +122,7 @@ class Bringer:
         try:
             self._engine.copy_out(holder, "/volume", target)
         finally:
-            self._engine.docker("rm", "-f", holder)
+            self._engine.docker("rm", "-f", "-v", holder)  # with the volumes that its image asks for
         return str(target)
 
     def error(self, failures: Sequence[Failure], snapshot: Snapshot, projects: Mapping[str, Project]) -> StackError:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -20,6 +22,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 
 LABEL = "com.docker.compose"
 LOG_LINES = 20
+FAILURE = re.compile(r"^(?!warning).*(error|cannot connect|denied)", re.IGNORECASE)
+MISSING = re.compile(r"no such|not found", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,13 @@ class Snapshot:
 
 
 def run_command(argv: Sequence[str], timeout: Optional[float] = None) -> Answer:
+    """Run one command, away from any Compose file that lies about where the module was started."""
+    environment = {key: value for key, value in os.environ.items() if key != "COMPOSE_FILE"}
     try:
         done = subprocess.run(
             list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
-            stdin=subprocess.DEVNULL, env={**os.environ, "COMPOSE_ANSI": "never", "COMPOSE_MENU": "false"},
+            stdin=subprocess.DEVNULL, cwd="/",
+            env={**environment, "COMPOSE_ANSI": "never", "COMPOSE_MENU": "false"},
         )  # fmt: skip
     except FileNotFoundError:
         return Answer(127, "", "docker is not installed")
@@ -176,17 +183,26 @@ class Engine:
     def _inspect(self, ids: Sequence[str]) -> list[Container]:
         if not ids:
             return []
-        answer = self.docker("container", "inspect", *ids, timeout=60)
+        answer = self._looked("container", "inspect", *ids)
         try:
             return [read_container(one) for one in json.loads(answer.out or "[]")]
         except (ValueError, KeyError) as error:
             raise Unreachable(f"docker container inspect answered nonsense: {last_words(answer.err)}") from error
 
+    def _looked(self, *args: str) -> Answer:
+        """An inspection; that something is not there is an answer, that the engine gave none must not look like it."""
+        answer = self.docker(*args, timeout=60)
+        failed = [line for line in answer.err.splitlines() if FAILURE.search(line) and not MISSING.search(line)]
+        if answer.rc in (124, 127) or (answer.rc != 0 and failed):
+            told = last_words("\n".join(failed) or answer.err)
+            raise Unreachable(f"the Docker engine did not answer to docker {args[0]} inspect: {told}")
+        return answer
+
     def _pairs(self, kind: str, form: str, names: Sequence[str]) -> dict[str, str]:
         """Name and id of what exists; docker reports the missing ones on stderr, which is no error here."""
         if not names:
             return {}
-        answer = self.docker(kind, "inspect", "--format", form, *names, timeout=60)
+        answer = self._looked(kind, "inspect", "--format", form, *names)
         rows = (row.rsplit(" ", 1) for row in answer.out.splitlines())
         return {row[0]: row[1] for row in rows if len(row) == 2}
 
@@ -230,3 +246,6 @@ def stream_to_tar(argv: Sequence[str], target: Path) -> None:
         os.replace(partial, target)
     except (OSError, tarfile.TarError) as error:
         raise StackError(f"the backup {target} cannot be written: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

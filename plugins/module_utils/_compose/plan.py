@@ -94,7 +94,7 @@ def view(
         return _view_of_absent(project, found, snapshot, own, remove_volumes)
     if project.state == "stopped":
         halted = {one.name: {"status": "running" if one.status in RUNS else "stopped"} for one in own}
-        return {"files": files, "containers": halted}
+        return {"files": files, "containers": halted, **_writer(project, own, found, record)}
     containers = dict(_containers(project, own, found, record, snapshot, remade))
     foreign = {
         one.name: f"project {one.project}" if one.project else "no project"
@@ -102,9 +102,15 @@ def view(
         if one.project != project.name and one.name in {service.container for service in project.services.values()}
     }
     result: View = {"files": files, "containers": containers, "record": _record_state(project, record)}
-    if record is None and own and project.shas().get(COMPOSE_FILE) != getattr(found.get(COMPOSE_FILE), "sha", None):
-        result["written_by"] = "somebody else"
+    result.update(_writer(project, own, found, record))
     return {**result, "foreign": foreign} if foreign else result
+
+
+def _writer(project: Project, own: list[Container], found: Mapping[str, Found], record: Optional[Record]) -> View:
+    """Says so when containers run from a definition that nobody asked this module to replace."""
+    there = found.get(COMPOSE_FILE)
+    ours = record is not None or not own or (there is not None and there.sha == project.shas().get(COMPOSE_FILE))
+    return {} if ours else {"written_by": "somebody else"}
 
 
 def _view_of_absent(

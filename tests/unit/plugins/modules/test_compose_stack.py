@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import engine
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.engine import Answer
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 from tests.support.fake_docker import FakeDocker
 from tests.support.run_module import ModuleFailed, run_module
@@ -305,6 +307,64 @@ def test_stopped_and_absent(docker: FakeDocker, run: Run, tmp_path: Path) -> Non
     told = fails(run, state="absent", remove_volumes=True, backup_dir=str(tmp_path))
     assert told.startswith("remove_volumes would delete the data of project 'web' (web_data); say so with")
     assert docker.volumes == {"web_data": "web"}
+
+
+def test_stopping_does_not_replace_somebody_elses_definition_unasked(
+    docker: FakeDocker, run: Run, tmp_path: Path
+) -> None:
+    docker.add("web", "web", "app")
+    theirs = tmp_path / "srv/web/docker-compose.yml"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("services: {app: {image: theirs}}\n")
+    assert "this module did not write" in fails(run, state="stopped")
+    assert theirs.read_text() == "services: {app: {image: theirs}}\n"
+    assert "web: stop web" in run(state="stopped", adopt=True)["actions"]
+    assert run(state="stopped")["changed"] is False
+
+
+@pytest.mark.parametrize("kind", ["container", "image", "network"])
+def test_an_engine_that_stops_answering_is_not_one_where_nothing_is(
+    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    run()
+    silent = Answer(124, "", "no answer within 60 s")
+    monkeypatch.setattr(docker, f"_{kind}", lambda _args: silent)
+    assert f"did not answer to docker {kind} inspect: no answer within 60 s" in fails(run)
+    assert docker.writes == []
+
+
+def test_what_docker_says_of_missing_things_and_warnings_are_answers(
+    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "WARNING: Error loading config file\nError response from daemon: network web_default not found\n"
+    monkeypatch.setattr(docker, "_network", lambda _args: Answer(1, "", said))
+    assert run(check=True)["actions"][-1] == "web: create"
+
+
+def test_commands_run_away_from_a_compose_file_of_somebody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMPOSE_FILE", str(tmp_path / "docker-compose.yml"))
+    assert engine.run_command(["sh", "-c", "pwd; echo ${COMPOSE_FILE-none}"]).out == "/\nnone\n"
+
+
+def test_a_backup_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="boom"):
+        engine.stream_to_tar(["sh", "-c", "echo part; echo boom >&2; exit 1"], tmp_path / "v.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_takes_the_volumes_of_its_helper_away_with_it(
+    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run()
+    docker.volumes["web_data"] = "web"
+    monkeypatch.setattr(docker, "_create", lambda _args: Answer(0, "helper\n", ""), raising=False)
+    monkeypatch.setattr(engine.Engine, "copy_out", lambda *_args: None)
+    options = {"remove_volumes": True, "confirm_data_loss": ["web"], "backup_dir": str(tmp_path)}
+    assert len(run(state="absent", **options)["backups"]) == 1
+    assert ["rm", "-f", "-v", "helper"] in docker.calls and docker.volumes == {}
 
 
 def test_absent_leaves_what_it_did_not_make(docker: FakeDocker, run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, di
     common = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
+        "stack_environment": "local",
         "services_images": dict.fromkeys(SERVICES, DOUBLE),
         "stack_secrets": {
             "postgres_password": "pg$ecret",

@@ -92,6 +92,8 @@ class Api:
             else "remove the file and let the module n8n_owner make a new one"
         )
         self._missing = key is None
+        if key is None and not key_file:
+            raise StackError("api_key is empty; give the key, or the api_key_file that holds it")
         if key is None and not read_only:
             raise StackError(
                 f"api_key_file: {key_file} is not there; let the module n8n_owner make it, or give api_key"

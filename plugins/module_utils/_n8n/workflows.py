@@ -28,6 +28,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.2
+MISSING = "missing"
 PROBE_METHODS = ("GET", "DELETE", "PATCH")
 
 
@@ -71,10 +72,14 @@ class Workflows:
         self._live: dict[str, Mapping[str, Any]] = {}
         self._index = CredentialIndex()
         self._unresolved: list[str] = []
+        self._taken: dict[str, frozenset[str]] = {}
 
     def observe(self) -> dict[str, Any]:
         """The whole live state; ``plan`` reduces it to what differs."""
-        self._live = match(self.api.list("/workflows", excludePinnedData="true"), self.wanted)
+        listing = self.api.list("/workflows", excludePinnedData="true")
+        self._live = match(listing, self.wanted)
+        for path, methods in (webhook for item in listing for webhook in webhooks(item)):
+            self._taken[path] = self._taken.get(path, frozenset()) | methods
         for name, live in self._live.items():
             if self.state != "absent" and self.wanted[name].get("description") is not None:
                 self._live[name] = self.api.call("GET", f"/workflows/{live['id']}")
@@ -134,7 +139,9 @@ class Workflows:
         published = {
             "published": "published",
             "unpublished": "unpublished",
-            "present": "unpublished" if seen["publication"] == "archived" else seen["publication"],
+            "present": {"archived": "unpublished", "an older version": "published"}.get(
+                seen["publication"], seen["publication"]
+            ),
         }[self.state]
         return {**normal_form(self.wanted[name]), "publication": published}
 
@@ -177,7 +184,8 @@ class Workflows:
             state["publication"] = current[name]["publication"]
             if "publication" not in expected:
                 state.pop("publication")
-            seen[name] = {**state, **{path: readable(pair[0]) for path, pair in remaining.items()}}
+            lasting = {path: MISSING if pair[0] is None else readable(pair[0]) for path, pair in remaining.items()}
+            seen[name] = {**state, **lasting}
         return seen
 
     def result(self, _state: Any) -> dict[str, Any]:
@@ -239,8 +247,9 @@ class Workflows:
             time.sleep(POLL_SECONDS)
 
     def _prove(self, name: str, path: str, methods: frozenset[str]) -> None:
-        """Wait until n8n says that the path is registered, asked with a method that starts nothing."""
-        harmless = next((method for method in PROBE_METHODS if method not in methods), None)
+        """Wait until n8n says that the path is registered, asked with a method that starts no workflow at all."""
+        taken = methods | self._taken.get(path, frozenset())
+        harmless = next((method for method in PROBE_METHODS if method not in taken), None)
         if harmless is None:
             return
         registered = re.compile(rf"not registered for {harmless} requests", re.IGNORECASE)

@@ -178,6 +178,7 @@ def test_settings_alone_make_no_version_and_are_sent_so_that_triggers_register_a
     [
         (draft(), "published", ["publish"], ["publish workflow 'w'"]),
         (live(activeVersionId="v0"), "published", ["publish"], ["publish workflow 'w'"]),
+        (live(activeVersionId="v0"), "present", ["publish"], ["publish workflow 'w'"]),
         (live(), "unpublished", ["unpublish"], ["unpublish workflow 'w'"]),
         (draft(isArchived=True), "present", ["unarchive"], ["take workflow 'w' out of the archive"]),
         (draft(), "present", [], []),
@@ -192,7 +193,7 @@ def test_publication_is_mended_alone(seen: Any, state: str, calls: list[str], ac
         if call == "publish":
             probe(REGISTERED)
     if calls:
-        listing(live() if state == "published" else draft(), credentials=[PG])
+        listing(live() if "publish" in calls else draft(), credentials=[PG])
     assert run(state)["actions"] == actions
 
 
@@ -271,6 +272,33 @@ def test_what_is_read_back_must_be_what_was_asked() -> None:
         ModuleFailed, match=r"the live state is not what was asked: .*wanted 'SELECT 2', seen 'SELECT 1'"
     ):
         run("published", definition=definition(query="SELECT 2"))
+
+
+@ordered
+def test_a_field_that_n8n_drops_from_a_new_workflow_is_noticed() -> None:
+    listing(credentials=[PG])
+    responses.post(API, json=draft())
+    listing(draft(), credentials=[PG])
+    with pytest.raises(ModuleFailed, match=r"is not what was asked: w.settings.callerPolicy: .*seen 'missing'"):
+        run("present", definition=definition(settings={"executionOrder": "v1", "callerPolicy": "none"}))
+
+
+@ordered
+def test_a_proof_does_not_start_another_workflow_on_the_same_path() -> None:
+    another = live(workflow_id="x", name="another")
+    another["nodes"][0]["parameters"]["httpMethod"] = "GET"
+    listing(draft(), another, credentials=[PG])
+    publish()
+    said = {"code": 404, "message": REGISTERED.replace("GET", "DELETE")}
+    responses.delete(HOOK, status=404, json=said)
+    listing(live(), another, credentials=[PG])
+    assert run("published")["actions"] == ["publish workflow 'w'"]
+
+
+def test_an_empty_key_is_one_sentence() -> None:
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=r"^api_key is empty; give the key, or the api_key_file that holds it"):
+            run("published", check=check, api_key="")
 
 
 @ordered

@@ -58,6 +58,9 @@ class Client:
     def collection(self, name: str) -> dict[str, Any]:
         return self._result("GET", _path(name))
 
+    def count(self, name: str) -> int:
+        return self._result("POST", f"{_path(name)}/points/count", json={"exact": True}, reads=True)["count"]
+
     def create(self, name: str, body: Mapping[str, Any]) -> None:
         self._result("PUT", _path(name), json=body)
 

@@ -50,10 +50,13 @@ class Collections:
                 raise
             self.unborn = str(error)
             there = set()
-        self.live = {
-            one.name: live_from_info(self.client.collection(one.name)) for one in self.desired if one.name in there
-        }
+        self.live = {one.name: live_from_info(self._info(one.name)) for one in self.desired if one.name in there}
         return planner.view(self.desired, self.live)
+
+    def _info(self, name: str) -> dict[str, Any]:
+        """What the server shows; a number of points that it leaves open is counted, for it must not pass for none."""
+        info = self.client.collection(name)
+        return info if info.get("points_count") is not None else {**info, "points_count": self.client.count(name)}
 
     def plan(self, current: Any) -> Plan:
         plan = planner.plan(self.desired, self.live)

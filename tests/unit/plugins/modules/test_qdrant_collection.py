@@ -144,6 +144,15 @@ def test_deleting_takes_a_snapshot_first_and_names_it() -> None:
 
 
 @scripted
+def test_a_number_of_points_that_the_server_leaves_open_does_not_pass_for_none() -> None:
+    listed("c")
+    read("c", points=None)  # type: ignore[arg-type]
+    counted = {"match": [json_params_matcher({"exact": True})], "json": ok({"count": 7})}
+    responses.post(f"{BASE}/collections/c/points/count", **counted)
+    assert "holds 7 points, which state: absent would destroy" in refused(name="c", state="absent")
+
+
+@scripted
 def test_nothing_is_deleted_when_the_snapshot_fails() -> None:
     listed("c")
     read("c", points=3)

@@ -65,7 +65,15 @@ class History:
     def read(self) -> tuple[Applied, ...]:
         if not self._session.rows(_EXISTS, (self._schema, self._name)):
             return ()
-        return tuple(Applied(**row) for row in self._session.rows(sql.SQL(_READ).format(self._table)))
+        try:
+            rows = self._session.rows(sql.SQL(_READ).format(self._table))
+        except SqlError as error:
+            raise StackError(
+                f"the history table {self._schema}.{self._name} cannot be read: {error}; if another tool made it, name"
+                " another history_table, else let the user read it",
+                sqlstate=error.code,
+            ) from error
+        return tuple(Applied(**row) for row in rows)
 
     def create(self) -> None:
         try:

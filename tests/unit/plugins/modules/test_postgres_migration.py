@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
 
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -180,3 +181,14 @@ def test_a_lost_connection_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> N
     live = connected(monkeypatch, Server(error=psycopg2.OperationalError("server closed"), closed=1))
     with pytest.raises(Unreachable, match="db:5432 ended the connection: server closed"):
         live.execute("SELECT 1")
+
+
+def test_a_table_of_another_tool_is_told_as_such() -> None:
+    class Foreign:
+        def rows(self, query: Any, _params: Any = None) -> list[dict[str, Any]]:
+            if isinstance(query, str):
+                return [{"?column?": 1}]
+            raise session.SqlError('column "name" does not exist', "42703", None)
+
+    with pytest.raises(StackError, match=r"public\.schema_migrations cannot be read: column .* another history_table"):
+        History(Foreign(), "public", "schema_migrations").read()

@@ -31,6 +31,8 @@ def random_text(length: int) -> str:
 
 def lengths_of(wanted: Any) -> dict[str, int]:
     """Name → length, from a list of names or of ``{name, length}``, or from a mapping of name to length."""
+    if not isinstance(wanted, (Mapping, list, tuple, type(None))):
+        raise StackError("secrets is neither a list nor a mapping; a single name is written [name]")
     if isinstance(wanted, Mapping):
         items = [
             {"name": name, **({"length": value} if not isinstance(value, Mapping) else value)}
@@ -42,6 +44,9 @@ def lengths_of(wanted: Any) -> dict[str, int]:
     for item in items:
         if not isinstance(item, Mapping) or not NAME.fullmatch(str(item.get("name") or "")):
             raise StackError("secrets takes names of letters, digits and underscores, each alone or as {name, length}")
+        unknown = sorted(str(key) for key in set(item) - {"name", "length"})
+        if unknown:
+            raise StackError(f"secrets: {item['name']} has the unknown key {unknown[0]}; it takes name and length")
         name, length = item["name"], item.get("length")
         length = USUAL if length is None else length
         if isinstance(length, bool) or not str(length).isdigit() or not SHORTEST <= int(length) <= LONGEST:

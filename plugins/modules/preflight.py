@@ -65,8 +65,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: What is wrong, one sentence each.
-  returned: always
+  description: What is wrong, one sentence each. A task that fails has them in C(msg).
+  returned: success
   type: list
   elements: str
   sample: ["unknown variable valkey_memroy_limit: did you mean valkey_memory_limit?"]

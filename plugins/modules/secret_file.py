@@ -76,7 +76,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: ["generate postgres_password"]
+  sample: ["generate postgres_password in /home/david/services/.secrets/planner_memory.json"]
 diff:
   description: Names and mode before and after.
   returned: success

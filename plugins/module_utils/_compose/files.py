@@ -77,6 +77,9 @@ def env_values(values: Mapping[str, Any], project: str) -> dict[str, str]:
     for key in values:
         if not ENV_KEY.fullmatch(str(key)):
             raise StackError(f"env of project '{project}' has the name '{key}'; use letters, digits and underscores")
+        if isinstance(values[key], (Mapping, list)):
+            kind = "mapping" if isinstance(values[key], Mapping) else "list"
+            raise StackError(f"env of project '{project}' has a {kind} in '{key}'; write it as one text")
     return {
         str(key): ("true" if value else "false") if isinstance(value, bool) else str(value)
         for key, value in values.items()

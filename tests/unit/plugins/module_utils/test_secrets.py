@@ -32,7 +32,11 @@ def test_lengths(given: Any, lengths: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [["no-dash"], [{"length": 3}], [7], {"a": 8}, {"a": 9999}, {"a": True}, {"a": "long"}, {"a": -20}]
+    "given",
+    [
+        *(["no-dash"], [{"length": 3}], [7], {"a": 8}, {"a": 9999}, {"a": True}, {"a": "long"}, {"a": -20}),
+        *("postgres_password", 5, [{"name": "a", "lenght": 48}]),
+    ],
 )
 def test_bad_lengths_are_one_sentence(given: Any) -> None:
     with pytest.raises(StackError) as caught:

@@ -412,6 +412,7 @@ def test_bad_definitions_are_told_in_one_sentence_before_anything_is_asked(
         ({"files": [{"path": "x", "content": "", "mode": "9"}]}, {}, "mode '9' of file 'x' of project 'web' is none"),
         ({"files": [{"path": "web.env", "content": ""}]}, {}, "file of project 'web' 'web.env' is given twice"),
         ({"env": {"a b": 1}}, {}, "env of project 'web' has the name 'a b'"),
+        ({"env": {"A": {"b": 1}}}, {}, "env of project 'web' has a mapping in 'A'; write it as one text"),
         ({"after": ["web"]}, {}, "the projects web wait for each other"),
         ({}, {"more": [{"name": "web", "state": "absent"}]}, "project 'web' is given twice"),
     ],

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which sections and table rows of an inventory are about a service."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.parse import (
+    PARENTHESIS,
+    Document,
+    Row,
+    Section,
+    comparable,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.wanted import Service
+
+SEPARATORS = re.compile(r"[\s,;+&/`]+")
+REMARK = re.compile(r"\([^()]*\)")
+
+
+def about(document: Document, service: Service) -> list[Section]:
+    """The sections of a service; prose under the same heading counts only where there is nothing better."""
+    names = {comparable(name) for name in (service.name, *service.containers)}
+    containers = {comparable(name) for name in service.containers} or {comparable(service.name)}
+
+    def named(section: Section) -> bool:
+        title = comparable(section.title)
+        return title in names or comparable(PARENTHESIS.sub("", title)) in names
+
+    def holds(section: Section) -> bool:
+        own = [found for found in section.named("container") if section.body <= found.line < section.direct_end]
+        parts = [part for found in own for part in SEPARATORS.split(REMARK.sub(" ", found.value))]
+        return any(comparable(part) in containers for part in parts)
+
+    sections = [section for section in document.sections if named(section) or holds(section)]
+    services = [section for section in sections if section.about_a_service]
+    sections = services or [section for section in sections if section.number is not None] or sections
+    return [section for section in sections if section.fields or not _any_below(section, sections)]
+
+
+def _any_below(section: Section, others: list[Section]) -> bool:
+    return any(section.line < other.line < section.end for other in others)
+
+
+def rows_about(document: Document, service: Service) -> list[Row]:
+    names = {comparable(name) for name in (service.name, *service.containers)}
+
+    def named(row: Row) -> bool:
+        texts = [comparable(name) for name in row.names]
+        return any(text in names or comparable(PARENTHESIS.sub("", text)) in names for text in texts)
+
+    return [row for row in document.rows if named(row)]
+
+
+def must_know(document: Document, sections: list[Section], rows: list[Row], service: Service, path: str) -> None:
+    if sections or any("status" in row.columns for row in rows):
+        return
+    known = ", ".join(section.title for section in document.sections if section.about_a_service) or "none"
+    names = ", ".join([service.name, *service.containers])
+    raise StackError(
+        f"services has '{service.name}', but no section or table row of {path} is about it ({names}); "
+        f"give the name or containers of one of its sections: {known}"
+    )
+
+
+def the_one(sections: list[Section], service: Service, path: str) -> list[Section]:
+    exact = [section for section in sections if comparable(section.title) == comparable(service.name)]
+    if len(exact) == 1:
+        return exact
+    lines = ", ".join(str(section.line + 1) for section in sections)
+    raise StackError(
+        f"services has '{service.name}', but {path} has more than one section about it (lines {lines}); "
+        "leave one, or give each container its own item"
+    )

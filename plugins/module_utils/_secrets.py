@@ -116,8 +116,8 @@ class SecretFile:
         self._generated = sorted(name for name, value in settled.items() if value is None)
         self._values = {name: self._value(name) if value is None else value for name, value in settled.items()}
         after = self._state(self._values, MODE)
-        if after == current and self._values == before:
-            return Plan(current, after)
+        if self._values == before and (after == current or not (self._values or current["mode"])):
+            return Plan(current, current)  # also where nothing is to be kept and there is no file
         words = actions(before, self._values, self._generated, current["mode"])
         return Plan(current, after, (Operation("write", str(self.path), f"{words} in {self.path}"),))
 

@@ -56,6 +56,12 @@ def test_a_given_value_wins_over_generating_and_is_refused_over_changing(path: P
     assert not run(path, ["a"], values={"a": "canary-2"}, rotate=["a"])["changed"]
 
 
+def test_without_secrets_no_file_is_made(path: Path) -> None:
+    seen = run(path, [])
+    assert not seen["changed"] and seen["secrets"] == {}
+    assert not path.parent.exists()
+
+
 def test_a_mode_that_somebody_opened_is_closed(path: Path) -> None:
     run(path, ["a"])
     path.chmod(0o644)

@@ -238,7 +238,7 @@ def _joined(scenario: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     if len(parts) == 1:
         return dict(parts[0])
     verdict = next(one for one in WORST_FIRST if any(part["verdict"] == one for part in parts))
-    evidence = "; ".join(part["evidence"] for part in parts if part["verdict"] == verdict)
+    evidence = "; ".join(part["evidence"] for part in parts if part["verdict"] == verdict and part["evidence"])
     return row(scenario, SCENARIOS.get(scenario, parts[0]["title"]), verdict, evidence)
 
 

@@ -19,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     File,
     env_text,
     env_values,
+    is_secret,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
@@ -127,7 +128,7 @@ def _project(item: Mapping[str, Any], services_dir: Path, default_state: str) ->
         directory=services_dir / name,
         files=tuple(files),
         definition=None if text is None else model.read(name, text, item.get("model")),
-        secrets=tuple(sorted(set((env or {}).values()), key=len, reverse=True)),
+        secrets=tuple(sorted({*(env or {}).values(), *_secret_texts(item)}, key=len, reverse=True)),
         after=tuple(item.get("after") or ()),
     )
 
@@ -142,11 +143,18 @@ def _extra(project: str, item: Mapping[str, Any]) -> File:
     return File(str(clean), str(item["content"]), mode.zfill(4))
 
 
+def _secret_texts(item: Mapping[str, Any]) -> set[str]:
+    """Values of the environment, and files of one line that others cannot read: passwords, keys, tokens."""
+    values = {str(value) for value in (item.get("env") or {}).values() if value is not None}
+    files = [one for one in item.get("files") or [] if is_secret(str(one.get("mode") or "0644"))]
+    return values | {text for text in (str(one["content"]).strip() for one in files) if "\n" not in text}
+
+
 def secret_values(items: Sequence[Mapping[str, Any]], public: str) -> set[str]:
     """Values that must appear nowhere in a result.
 
     A value that the public part of the request contains anyway (a user's name that is also an image's name) is no
     secret, and masking it would make every message unreadable.
     """
-    values = {str(value) for item in items for value in (item.get("env") or {}).values() if value is not None}
+    values = {value for item in items for value in _secret_texts(item)}
     return {value for value in values if len(value) >= 6 and value not in public}

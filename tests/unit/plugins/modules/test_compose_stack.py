@@ -100,6 +100,15 @@ def test_secrets_appear_nowhere_and_plain_words_are_not_masked(docker: FakeDocke
     assert (tmp_path / "srv/web/docker-compose.yml").stat().st_mode & 0o777 == 0o644
 
 
+def test_what_a_secret_file_holds_is_masked_where_a_container_tells_it(docker: FakeDocker, run: Run) -> None:
+    docker.sick = {"web"}
+    project = {"env": {"USER": "web"}, "files": [{"path": "pw", "content": "top-secret\n", "mode": "0600"}]}
+    with pytest.raises(ModuleFailed) as failed:
+        run(project=project)
+    assert "the last line of" in str(failed.value)
+    assert "top-secret" not in json.dumps(failed.value.result)
+
+
 def change(path: str, value: Any) -> Callable[[FakeDocker], None]:
     def apply(docker: FakeDocker) -> None:
         node = docker.containers["web"]

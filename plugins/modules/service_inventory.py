@@ -58,6 +58,7 @@ options:
       state:
         description:
           - With V(present), the section has the lines given here. It is added when it lacks, with the next number.
+            Lines that this module wrote before and that are no longer given are removed.
           - With V(deprecated), all sections and rows about the service get the status C(DEPRECATED) with
             O(services[].date), and sections get lines for O(services[].reason) and O(services[].archive).
           - With V(absent), its sections and table rows are removed. Other sections keep their numbers.

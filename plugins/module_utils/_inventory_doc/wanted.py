@@ -88,6 +88,8 @@ def _service(where: str, given: Mapping[str, Any]) -> Service:
 
 def _farewell(where: str, given: Mapping[str, Any]) -> dict[str, str]:
     date = date_of(f"{where}.date", given["date"])
+    if not given["reason"].strip():
+        raise StackError(f"{where}.reason is empty; say why the service is deprecated")
     told = {
         "Status": f"DEPRECATED ({date})",
         "Reason": given["reason"],

@@ -307,6 +307,7 @@ def test_a_later_date_is_not_turned_back(inventory: Path) -> None:
         ({**ARCHON, "date": "20251201"}, {}, r"services\[0\].date is '20251201', which is no date"),
         (VALKEY, {"last_updated": "yesterday"}, "last_updated is 'yesterday', which is no date"),
         ({**ARCHON, "reason": "a\nb"}, {}, r"services\[0\].reason is 'a\\nb', which has more than one line"),
+        ({**ARCHON, "reason": " "}, {}, r"services\[0\].reason is empty; say why the service is deprecated"),
         ({"name": "  "}, {}, r"services\[0\].name is empty"),
         (
             {"name": "x", "state": "deprecated"},

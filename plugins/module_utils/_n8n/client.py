@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
@@ -72,6 +72,26 @@ def write_private(path: str, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StackError(f"{path} cannot be written: {error}") from None
+
+
+def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) -> dict[str, Mapping[str, Any]]:
+    """The live things of these names.
+
+    :raises StackError: when n8n has two of one name, for nobody could tell them apart
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    names = set(names)
+    for item in live:
+        name = item["name"]
+        if name not in names:
+            continue
+        if name in found:
+            raise StackError(
+                f"n8n has more than one {what} named '{name}' (ids {found[name]['id']} and {item['id']}); "
+                "delete or rename one of them in n8n"
+            )
+        found[name] = item
+    return found
 
 
 class Api:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, write_private
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name, write_private
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 PUBLIC_KEYS = frozenset({"host", "port", "database", "user", "ssl", "name"})
@@ -57,26 +57,6 @@ def check_wanted(wanted: Sequence[Mapping[str, Any]], *, present: bool) -> None:
         for key in ("type", "data"):
             if not item.get(key):
                 raise StackError(f"credentials: '{item['name']}' has no {key}; it is needed for state=present")
-
-
-def match(live: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The live credentials of these names.
-
-    :raises StackError: when n8n has two of one name, for a workflow could not tell them apart
-    """
-    found: dict[str, Mapping[str, Any]] = {}
-    names = set(names)
-    for item in live:
-        name = item["name"]
-        if name not in names:
-            continue
-        if name in found:
-            raise StackError(
-                f"n8n has more than one credential named '{name}' (ids {found[name]['id']} and {item['id']}); "
-                "delete or rename one of them in n8n"
-            )
-        found[name] = item
-    return found
 
 
 class Memory:
@@ -133,7 +113,7 @@ class Credentials:
         self._live: dict[str, Mapping[str, Any]] = {}
 
     def observe(self) -> dict[str, Any]:
-        self._live = match(self.api.list("/credentials"), self.wanted)
+        self._live = by_name(self.api.list("/credentials"), self.wanted, "credential")
         return {name: self._shown(name) for name in sorted(self._live)}
 
     def _shown(self, name: str) -> dict[str, str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Iterable, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
     CredentialIndex,
     changes,
@@ -41,26 +41,6 @@ def publication(live: Mapping[str, Any]) -> str:
     return "published" if live.get("activeVersionId") in (None, live.get("versionId")) else "an older version"
 
 
-def match(live: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The live workflows of these names.
-
-    :raises StackError: when n8n has two of one name
-    """
-    found: dict[str, Mapping[str, Any]] = {}
-    names = set(names)
-    for item in live:
-        name = item["name"]
-        if name not in names:
-            continue
-        if name in found:
-            raise StackError(
-                f"n8n has more than one workflow named '{name}' (ids {found[name]['id']} and {item['id']}); "
-                "delete or rename one of them in n8n"
-            )
-        found[name] = item
-    return found
-
-
 class Workflows:
     """Brings the declared workflows, and no others, to ``state``."""
 
@@ -77,7 +57,7 @@ class Workflows:
     def observe(self) -> dict[str, Any]:
         """The whole live state; ``plan`` reduces it to what differs."""
         listing = self.api.list("/workflows", excludePinnedData="true")
-        self._live = match(listing, self.wanted)
+        self._live = by_name(listing, self.wanted, "workflow")
         for path, methods in (webhook for item in listing for webhook in webhooks(item)):
             self._taken[path] = self._taken.get(path, frozenset()) | methods
         for name, live in self._live.items():

@@ -23,7 +23,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 LABEL = "com.docker.compose"
 LOG_LINES = 20
 FAILURE = re.compile(r"^(?!warning).*(error|cannot connect|denied)", re.IGNORECASE)
-MISSING = re.compile(r"no such|not found", re.IGNORECASE)
+# A name that Compose has yet to fill in is no reference for the engine.
+MISSING = re.compile(r"no such|not found|invalid reference", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

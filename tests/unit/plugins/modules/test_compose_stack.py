@@ -348,6 +348,9 @@ def test_what_docker_says_of_missing_things_and_warnings_are_answers(
     said = "WARNING: Error loading config file\nError response from daemon: network web_default not found\n"
     monkeypatch.setattr(docker, "_network", lambda _args: Answer(1, "", said))
     assert run(check=True)["actions"][-1] == "web: create"
+    reference = Answer(1, "", "Error response from daemon: invalid reference format\n")
+    monkeypatch.setattr(docker, "_image", lambda _args: reference)
+    assert run(DEFINITION.replace("img:1", "img:${TAG}"), check=True)["actions"][-1] == "web: create"
 
 
 def test_commands_run_away_from_a_compose_file_of_somebody_else(

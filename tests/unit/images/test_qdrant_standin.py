@@ -15,9 +15,6 @@ from typing import Any, Optional
 
 import pytest
 
-for library in ("qdrant_edge", "starlette", "qdrant_client"):
-    pytest.importorskip(library, reason="the stand-in's own libraries are tested in its image")
-
 IMAGE = Path(__file__).resolve().parents[3] / "images/qdrant"
 SMALL = {"vectors": {"size": 4, "distance": "Cosine"}}
 

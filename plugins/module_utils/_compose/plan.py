@@ -20,7 +20,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     shown,
     shown_as_wanted,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import Service
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import Service, interpolated
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project, Record
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
@@ -195,6 +195,8 @@ def _origin(
 
 
 def _image(service: Service, one: Container, snapshot: Snapshot) -> str:
+    if interpolated(service.image):  # only Compose knows it; what it is made of has a hash
+        return service.image
     if image_name(one.image) != image_name(service.image):
         return one.image
     tagged = snapshot.images.get(image_name(service.image))

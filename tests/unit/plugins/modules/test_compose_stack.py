@@ -109,6 +109,12 @@ def test_what_a_secret_file_holds_is_masked_where_a_container_tells_it(docker: F
     assert "top-secret" not in json.dumps(failed.value.result)
 
 
+def test_an_image_that_compose_fills_in_is_not_made_anew_for_ever(run: Run) -> None:
+    definition = DEFINITION.replace("img:1", "img:${TAG:-1}")
+    run(definition)
+    assert run(definition)["changed"] is False
+
+
 def change(path: str, value: Any) -> Callable[[FakeDocker], None]:
     def apply(docker: FakeDocker) -> None:
         node = docker.containers["web"]

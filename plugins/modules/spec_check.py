@@ -16,6 +16,7 @@ description:
     judges every answer, prints a table, and fails when a check failed.
   - The path of an expectation is separated by slashes, keys may contain dots, and the elements of a list have numbers.
     Its matcher is a literal, which has to be equal, or a mapping with C(equals), C(contains), C(superset),
+    C(keys) (a mapping with exactly these),
     C(regex), C(min), C(max), C(one_of) or C(absent).
 attributes:
   action:

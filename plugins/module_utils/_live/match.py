@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-MATCHERS = ("equals", "contains", "superset", "regex", "min", "max", "one_of", "absent")
+MATCHERS = ("equals", "contains", "superset", "keys", "regex", "min", "max", "one_of", "absent")
 LONGEST = 160
 
 
@@ -99,6 +99,11 @@ def _superset(seen: Any, wanted: Any) -> str:
     return f"at least {', '.join(map(short, lacking))}" if lacking else ""
 
 
+def _keys(seen: Any, wanted: Any) -> str:
+    same = isinstance(seen, Mapping) and set(seen) == set(wanted)
+    return "" if same else f"exactly {', '.join(map(short, wanted))}"
+
+
 def _regex(seen: Any, wanted: Any) -> str:
     return "" if seen is not MISSING and re.search(str(wanted), str(seen)) else f"/{wanted}/"
 
@@ -136,6 +141,7 @@ _CHECKS = {
     "equals": _equals,
     "contains": _contains,
     "superset": _superset,
+    "keys": _keys,
     "regex": _regex,
     "min": _min,
     "max": _max,

@@ -120,7 +120,10 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to wait for each project.
+    description:
+      - Seconds to wait for each project.
+      - A stop or a removal that takes 120 seconds longer than this is ended and told as a failure; so is a start that
+        takes 1920 seconds longer, for images may have to be pulled or built.
     type: int
     default: 120
   parallel:

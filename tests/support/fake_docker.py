@@ -29,6 +29,8 @@ class FakeDocker:
         self.networks: dict[str, str] = {"outside": "net-outside"}
         self.volumes: dict[str, str] = {}
         self.calls: list[list[str]] = []
+        self.timeouts: list[Optional[float]] = []
+        self.hangs = ""
         self.installed = True
         self.down = ""
         self.sick: set[str] = set()
@@ -40,6 +42,9 @@ class FakeDocker:
         with self._lock:
             args = list(argv[1:])
             self.calls.append(args)
+            self.timeouts.append(timeout)
+            if self.hangs and self.hangs in args:
+                return Answer(124, "", f"no answer within {timeout} s")
             if not self.installed:
                 return Answer(127, "", "docker is not installed")
             if args[:2] == ["compose", "version"]:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Callable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import files as disk
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.engine import (
+    CHANGE_SECONDS,
+    LOOK_SECONDS,
+    PULL_SECONDS,
     Container,
     Engine,
     Snapshot,
@@ -40,6 +43,7 @@ class Bringer:
         self._engine = engine
         self._policy = policy
         self._sleep = sleep
+        self._patience = policy.wait_timeout + CHANGE_SECONDS
         self.backups: list[str] = []
 
     def bring(self, project: Project, steps: Sequence[Operation], snapshot: Snapshot) -> Optional[Failure]:
@@ -51,7 +55,7 @@ class Bringer:
                 self._take_away(project, targets, own)
             elif project.state == "stopped":
                 if "stop" in targets:
-                    self._engine.must(f"stopping {project.name}", "compose", "-p", project.name, "stop")
+                    self._change(f"stopping {project.name}", "compose", "-p", project.name, "stop")
             else:
                 self._bring_up(project, targets, own)
             if project.state != "absent":
@@ -61,17 +65,20 @@ class Bringer:
             return Failure(project.name, str(error))
         return None
 
+    def _change(self, what: str, *args: str) -> str:
+        return self._engine.must(what, *args, timeout=self._patience)
+
     def _bring_up(self, project: Project, targets: Mapping[str, list[str]], own: Sequence[Container]) -> None:
         surplus = [one.id for one in own if extra_key(project, one) in targets.get("remove", ())]
         foreign = list(targets.get("adopt", ()))
         if surplus or foreign:
-            self._engine.must(f"removing {' and '.join(surplus + foreign)}", "rm", "-f", *surplus, *foreign)
+            self._change(f"removing {' and '.join(surplus + foreign)}", "rm", "-f", *surplus, *foreign)
         keys = {
             one.id: key_of(project.services[one.service], one.number) for one in own if one.service in project.services
         }
         paused = [one.id for one in own if keys.get(one.id) in targets.get("unpause", ())]
         if paused:
-            self._engine.must(f"unpausing {project.name}", "unpause", *paused)
+            self._change(f"unpausing {project.name}", "unpause", *paused)
             self._wait_for_health(paused)
         anew = sorted({one.service for one in own if keys.get(one.id) in targets.get("recreate", ())})
         if anew and len(anew) < len(project.services):
@@ -93,19 +100,18 @@ class Bringer:
 
     def _up(self, project: Project, *options: str, services: Sequence[str] = ()) -> None:
         answer = self._engine.compose(
-            project.name, project.directory, "up", "-d", "--pull", self._policy.pull, *options, *services
-        )
+            project.name, project.directory, "up", "-d", "--pull", self._policy.pull, *options, *services,
+            timeout=self._patience + PULL_SECONDS,
+        )  # fmt: skip
         if answer.rc != 0:
             raise StackError(f"did not come up: {last_words(answer.err)}")
 
     def _take_away(self, project: Project, targets: Mapping[str, list[str]], own: Sequence[Container]) -> None:
         if "down" in targets:
-            self._engine.must(
-                f"removing {project.name}", "compose", "-p", project.name, "down", "--remove-orphans"
-            )  # fmt: skip
+            self._change(f"removing {project.name}", "compose", "-p", project.name, "down", "--remove-orphans")
         for volume in targets.get("remove_volume", ()):
             self.backups.append(self._back_up(project, volume, own))
-            self._engine.must(f"removing volume {volume}", "volume", "rm", volume)
+            self._change(f"removing volume {volume}", "volume", "rm", volume)
         paths = list(targets.get("remove_file", ()))
         for path in paths:
             disk.remove(project.directory / path)
@@ -118,11 +124,11 @@ class Bringer:
             raise StackError(f"volume {volume} cannot be backed up because the host has no image to mount it with")
         target = Path(self._policy.backup_dir) / f"{volume}-{time.strftime('%Y%m%dT%H%M%S')}.tar"
         mount = ("create", "-v", f"{volume}:/volume:ro", "--network", "none", "--entrypoint", "none", image)
-        holder = self._engine.must(f"mounting volume {volume}", *mount).strip()
+        holder = self._change(f"mounting volume {volume}", *mount).strip()
         try:
             self._engine.copy_out(holder, "/volume", target)
         finally:
-            self._engine.docker("rm", "-f", "-v", holder)  # with the volumes that its image asks for
+            self._engine.docker("rm", "-f", "-v", holder, timeout=LOOK_SECONDS)  # with the volumes its image asks for
         return str(target)
 
     def error(self, failures: Sequence[Failure], snapshot: Snapshot, projects: Mapping[str, Project]) -> StackError:

@@ -22,6 +22,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 
 LABEL = "com.docker.compose"
 LOG_LINES = 20
+# Seconds after which a command that gave no answer is ended: a look, a change beyond what it waits for, images that
+# are pulled or built besides, and a backup as long as a large volume takes.
+LOOK_SECONDS = 60.0
+CHANGE_SECONDS = 120.0
+PULL_SECONDS = 1800.0
+BACKUP_SECONDS = 4 * 3600.0
+GRACE_SECONDS = 10.0
+TIMED_OUT = 124
 FAILURE = re.compile(r"^(?!warning).*(error|cannot connect|denied)", re.IGNORECASE)
 # A name that Compose has yet to fill in is no reference for the engine.
 MISSING = re.compile(r"no such|not found|invalid reference", re.IGNORECASE)
@@ -75,16 +83,31 @@ def run_command(argv: Sequence[str], timeout: Optional[float] = None) -> Answer:
     """Run one command, away from any Compose file that lies about where the module was started."""
     environment = {key: value for key, value in os.environ.items() if key != "COMPOSE_FILE"}
     try:
-        done = subprocess.run(
-            list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
+        with subprocess.Popen(
+            list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             stdin=subprocess.DEVNULL, cwd="/",
             env={**environment, "COMPOSE_ANSI": "never", "COMPOSE_MENU": "false"},
-        )  # fmt: skip
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                _end(process)
+                return Answer(TIMED_OUT, "", f"no answer within {timeout:g} s")
+            except BaseException:
+                process.kill()
+                raise
     except FileNotFoundError:
         return Answer(127, "", "docker is not installed")
+    return Answer(process.returncode, out, err)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let docker end what it started; what still holds the output open after that is not waited for."""
+    process.terminate()
+    try:
+        process.communicate(timeout=GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        return Answer(124, "", f"no answer within {timeout:g} s")
-    return Answer(done.returncode, done.stdout, done.stderr)
+        process.kill()
 
 
 def image_name(reference: str) -> str:
@@ -139,8 +162,18 @@ class Engine:
     def docker(self, *args: str, timeout: Optional[float] = None) -> Answer:
         return self._run([self._docker, *args], timeout=timeout)
 
-    def must(self, what: str, *args: str) -> str:
-        answer = self.docker(*args)
+    def _timely(self, what: str, *args: str, timeout: float) -> Answer:
+        answer = self.docker(*args, timeout=timeout)
+        if answer.rc == TIMED_OUT:
+            raise StackError(
+                f"{what} did not end within {timeout:g} s and was stopped; see whether the host or the image registry"
+                " is slow, then run again, with a longer wait_timeout where the containers need it",
+                command=["docker", *args],
+            )
+        return answer
+
+    def must(self, what: str, *args: str, timeout: float = LOOK_SECONDS) -> str:
+        answer = self._timely(what, *args, timeout=timeout)
         if answer.rc != 0:
             raise StackError(f"{what} failed: {last_words(answer.err)}", command=["docker", *args])
         return answer.out
@@ -212,9 +245,13 @@ class Engine:
         out = self.must("listing the volumes", "volume", "ls", "--format", form)
         return dict(row.split("\t", 1) for row in out.splitlines() if "\t" in row)
 
-    def compose(self, project: str, directory: Optional[Path], *args: str) -> Answer:
+    def compose(
+        self, project: str, directory: Optional[Path], *args: str, timeout: float = LOOK_SECONDS
+    ) -> Answer:  # fmt: skip
         where = ["-f", str(directory / "docker-compose.yml")] if directory else []
-        return self.docker("compose", "-p", project, *where, *args)
+        verb = next(word for word in args if not word.startswith("-"))
+        what = f"docker compose {verb} of project '{project}'"
+        return self._timely(what, "compose", "-p", project, *where, *args, timeout=timeout)
 
     def copy_out(self, container: str, path: str, target: Path) -> None:
         """Keep a path of a container, running or not, as a tar file."""
@@ -233,18 +270,22 @@ def last_words(text: str) -> str:
     return " ".join(told[-3:])
 
 
-def stream_to_tar(argv: Sequence[str], target: Path) -> None:
+def stream_to_tar(argv: Sequence[str], target: Path, timeout: float = BACKUP_SECONDS) -> None:
     """Keep the output of a command as a tar file that was read back once."""
     partial = target.with_suffix(".part")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            done = subprocess.run(list(argv), stdout=out, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run(list(argv), stdout=out, stderr=subprocess.PIPE, check=False, timeout=timeout)
         if done.returncode != 0:
             raise StackError(f"the backup {target} failed: {last_words(done.stderr.decode(errors='replace'))}")
         with tarfile.open(partial) as archive:
             archive.getmembers()
         os.replace(partial, target)
+    except subprocess.TimeoutExpired:
+        raise StackError(
+            f"the backup {target} was not complete within {timeout:g} s; back the volume up by hand and remove it then"
+        ) from None
     except (OSError, tarfile.TarError) as error:
         raise StackError(f"the backup {target} cannot be written: {error}") from error
     finally:

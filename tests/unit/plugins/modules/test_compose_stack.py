@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -371,6 +372,64 @@ def test_a_backup_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="boom"):
         engine.stream_to_tar(["sh", "-c", "echo part; echo boom >&2; exit 1"], tmp_path / "v.tar")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_that_hangs_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"was not complete within 0.1 s; back the volume up by hand"):
+        engine.stream_to_tar(["sleep", "9"], tmp_path / "v.tar", timeout=0.1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_hangs_is_ended_even_where_a_child_of_it_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.1)
+    started = time.monotonic()
+    answer = engine.run_command(["sh", "-c", "sleep 5 & exec sleep 5"], timeout=0.1)
+    assert (answer.rc, answer.err) == (124, "no answer within 0.1 s")
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "sentence"),
+    [
+        ("config", "present", "docker compose config of project 'web' did not end within 60 s and was stopped; see"),
+        ("up", "present", "docker compose up of project 'web' did not end within 1930 s and was stopped; see"),
+        ("stop", "stopped", "stopping web did not end within 130 s and was stopped; see"),
+        ("down", "absent", "removing web did not end within 130 s and was stopped; see"),
+    ],
+)
+def test_a_compose_that_hangs_is_told_with_the_way_out(
+    docker: FakeDocker, run: Run, verb: str, state: str, sentence: str
+) -> None:
+    run()
+    docker.hangs = verb
+    definition = DEFINITION if state != "present" else DEFINITION.replace("200m", "100m")
+    told = fails(run, definition, state=state, wait_timeout=10)
+    assert sentence in told and "longer wait_timeout" in told
+
+
+def test_a_look_at_what_compose_would_do_that_hangs_makes_nothing_anew(
+    docker: FakeDocker, run: Run, tmp_path: Path
+) -> None:
+    run()
+    (tmp_path / "srv/web/.compose_stack.json").unlink()
+    docker.hangs = "--dry-run"
+    assert "docker compose up of project 'web' did not end within 60 s" in fails(run)
+    assert docker.writes == []
+
+
+def test_no_command_may_take_for_ever(
+    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(docker, "_create", lambda _args: Answer(0, "helper\n", ""), raising=False)
+    monkeypatch.setattr(engine.Engine, "copy_out", lambda *_args: None)
+    run()
+    docker.containers["web"]["State"]["Status"] = "paused"
+    docker.add("old", "web", "gone")
+    run()
+    run(state="stopped")
+    docker.volumes["web_data"] = "web"
+    run(state="absent", remove_volumes=True, confirm_data_loss=["web"], backup_dir=str(tmp_path))
+    assert None not in docker.timeouts
 
 
 def test_a_backup_takes_the_volumes_of_its_helper_away_with_it(

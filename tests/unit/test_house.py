@@ -76,6 +76,21 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     assert all(name.startswith((f"{role}_", *shared)) for name in defaults)
 
 
+def test_images_are_pinned_once_and_the_same_everywhere() -> None:
+    run = {
+        value
+        for role in ROLES
+        for name, value in (yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text()) or {}).items()
+        if name == f"{role}_image"
+    }
+    provided = yaml.safe_load((ROOT / "roles/images/defaults/main.yml").read_text())["images_wanted"]
+    local = yaml.safe_load((ROOT / "inventories/local/group_vars/planner_memory/images.yml").read_text())[
+        "images_wanted"
+    ]
+    assert len(run) == 5 and {image["name"] for image in provided} == run
+    assert [image for image in local if not image.get("test_equipment")] == provided
+
+
 def test_no_registry_host_and_no_path_of_a_workplace_stands_in_the_tree() -> None:
     # Spelled in pieces, so that this file does not name what it forbids.
     forbidden = re.compile(

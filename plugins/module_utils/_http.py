@@ -19,6 +19,14 @@ except ImportError as error:
 else:
     REQUESTS_IMPORT_ERROR = None
 
+    class BoundedRetry(Retry):
+        """Waits as the server asks, but never so long that a run seems to hang."""
+
+        def get_retry_after(self, response: Any) -> Optional[float]:
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(asked, LONGEST_WAIT)
+
+
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
     ReadOnlyError,
@@ -30,6 +38,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 REPEATABLE_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 REPEATABLE_STATUS = (429, 502, 503, 504)
 LONGEST_MESSAGE = 500
+LONGEST_WAIT = 60.0
 # What is none of this would be quoted, escaped and so unmasked, in the error of the library that sends it.
 SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -75,7 +84,8 @@ class Http:
     :param headers: sent with every request; values of names in ``secrets`` never show in messages
     :param timeout: seconds for connecting and for each read
     :param retries: how often a refused connection or a 429/502/503/504 is tried again, 0.5 s doubling,
-        or as long as ``Retry-After`` says; a POST or PATCH is repeated only when it never left this host
+        or as long as ``Retry-After`` says, at most a minute; a POST or PATCH is repeated only when it never left
+        this host
     :param read_only: refuse every request that could write (check mode)
     :param secrets: strings that are replaced by ``***`` in every message
     :param explain: picks the server's own message out of a decoded error body
@@ -116,7 +126,7 @@ class Http:
         self._session.headers.update(headers or {})
         self._session.verify = (ca_path or True) if validate_certs else False
         adapter = HTTPAdapter(
-            max_retries=Retry(
+            max_retries=BoundedRetry(
                 total=retries,
                 backoff_factor=0.5,
                 status_forcelist=REPEATABLE_STATUS,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 import responses
@@ -38,6 +41,35 @@ def test_a_read_is_repeated_while_the_server_is_busy() -> None:
     responses.get(f"{BASE}/x", status=429, headers={"Retry-After": "0"})
     responses.get(f"{BASE}/x", json=[])
     assert Http(BASE).get("/x").json == []
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Asks for patience once."""
+
+    asks: list[str] = []
+
+    def do_GET(self) -> None:
+        self.send_response(503 if Busy.asks else 200)
+        for asked in Busy.asks:
+            self.send_header("Retry-After", asked)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        Busy.asks = []
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("7", 7), ("86400", 60), ("Fri, 31 Dec 2100 23:59:59 GMT", 60)])
+def test_a_server_cannot_make_a_run_wait_for_hours(monkeypatch: pytest.MonkeyPatch, asked: str, waited: float) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("time.sleep", naps.append)
+    Busy.asks = [asked]
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert Http(f"http://127.0.0.1:{server.server_port}").get("/x").status == 200
+        server.shutdown()
+    assert naps == [waited]
 
 
 @responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)

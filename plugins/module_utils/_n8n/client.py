@@ -121,6 +121,7 @@ class Api:
         if key is None:
             self.warnings.append(f"{key_file} is not there yet; n8n is taken to be empty")
         self.http = http(params, read_only=read_only, headers={"X-N8N-API-KEY": key} if key else None)
+        self.visitor = http(params, read_only=read_only)  # what is no part of the API never sees the key
 
     def list(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """Every item of a collection, page by page."""

@@ -235,7 +235,7 @@ class Workflows:
         registered = re.compile(rf"not registered for {harmless} requests", re.IGNORECASE)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self.api.http.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
+            answer = self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
             if registered.search(answer.text):
                 return
             if time.monotonic() >= deadline:

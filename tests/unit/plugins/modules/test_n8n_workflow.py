@@ -124,6 +124,8 @@ def test_a_new_workflow_is_created_published_and_proven() -> None:
     probe(NOT_YET, REGISTERED)
     listing(live(), credentials=[PG])
     result = run("published")
+    keyed = {call.request.path_url.split("?")[0]: "X-N8N-API-KEY" in call.request.headers for call in responses.calls}
+    assert keyed.pop("/webhook/events/log") is False and all(keyed.values())
     assert result["actions"] == ["create workflow 'w' with 2 nodes", "publish workflow 'w'"]
     assert result["diff"]["before"] == {}
     assert result["diff"]["after"]["w"]["publication"] == "published"

@@ -20,8 +20,8 @@ attributes:
     support: partial
     description: Can run in check mode and return what a run would have returned.
     details:
-      In check mode nothing is asked that could write; commands in containers and HTTP methods other than GET
-      are left out.
+      In check mode nothing is asked that could write; commands in containers, HTTP methods other than GET and HEAD,
+      and probes that may write are left out.
   diff_mode:
     support: none
     description: Nothing changes, so there is no difference to show.
@@ -80,7 +80,9 @@ options:
             description: A mapping or a list is sent as JSON, a string as it is.
             type: raw
       inspect:
-        description: Answers what C(docker inspect) says of a container, or an empty dictionary where it is not.
+        description:
+          - Answers what C(docker inspect) says of a container, or an empty dictionary where it is not.
+          - Of C(Config.Env) only the names, each with V(***) as its value.
         type: dict
         suboptions:
           container:

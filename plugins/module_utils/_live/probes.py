@@ -55,6 +55,15 @@ def secrets_of(probes: Sequence[Mapping[str, Any]]) -> set[str]:
     return found - {""}
 
 
+def without_values(inspected: dict[str, Any]) -> dict[str, Any]:
+    """What an inspection says, with the names of the environment and not its values: those are where secrets are."""
+    config = inspected.get("Config") or {}
+    if not config.get("Env"):
+        return inspected
+    names = [str(entry).split("=", 1)[0] for entry in config["Env"]]
+    return {**inspected, "Config": {**config, "Env": [f"{name}=***" for name in names]}}
+
+
 class Prober:
     """Asks; every method returns a plain dictionary.
 
@@ -112,7 +121,7 @@ class Prober:
         return {**answer, "stdout": truncate(answer["stdout"]), "stderr": truncate(answer["stderr"])}
 
     def _inspect(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
-        return self.engine.inspect(wanted["container"])
+        return without_values(self.engine.inspect(wanted["container"]))
 
     def _network(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         return self.engine.network(wanted["name"])

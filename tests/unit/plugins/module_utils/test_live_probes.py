@@ -26,7 +26,8 @@ class FakeEngine:
         self.lock = threading.Lock()
 
     def inspect(self, name: str) -> dict[str, Any]:
-        return {"Name": name} if name == "valkey" else {}
+        config = {"Image": "valkey:8", "Env": ["PASSWORD=canary=1", "EMPTY=", "BARE"]}
+        return {"Name": name, "Config": config} if name == "valkey" else {}
 
     def network(self, name: str) -> dict[str, Any]:
         raise StackError("the Docker engine does not answer")
@@ -161,6 +162,12 @@ def test_secrets_are_masked_wherever_they_turn_up() -> None:
     assert secrets == {"canary-1", "canary-2"}
     seen = mask({"Env": ["PASSWORD=canary-1"], "b": {"c": "xcanary-2x"}, "n": 3}, secrets)
     assert seen == {"Env": ["PASSWORD=***"], "b": {"c": "x***x"}, "n": 3}
+
+
+def test_an_inspection_tells_the_names_of_the_environment_and_no_value() -> None:
+    (answer,) = ask({"inspect": {"container": "valkey"}})
+    config = {"Image": "valkey:8", "Env": ["PASSWORD=***", "EMPTY=***", "BARE=***"]}
+    assert answer == {"Name": "valkey", "Config": config}
 
 
 def test_rows_become_plain() -> None:

@@ -4,7 +4,8 @@ set -eu
 log=/var/log/dockerd.log
 pidfile=/var/run/docker.pid
 
-if [ -r "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then
+# A number in an old file may be another process's by now.
+if [ -r "$pidfile" ] && [ "$(cat "/proc/$(cat "$pidfile")/comm" 2>/dev/null)" = dockerd ]; then
     echo "dockerd runs already, pid $(cat "$pidfile")"
     exit 0
 fi

@@ -50,6 +50,15 @@ options:
     type: str
     choices: [present, published, unpublished, absent]
     default: present
+  secrets:
+    description:
+      - Texts in the definitions that nobody may see, like the address of a webhook of a chat or a token in a header.
+      - They are masked in the difference, in errors and in every other return value. A field that holds one is shown
+        neither as it was nor as it becomes, for what it held before is mostly an older secret.
+      - What belongs into a credential is better kept there; see M(bestviable.planner_memory.n8n_credential).
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: bestviable.planner_memory.n8n_owner
   - module: bestviable.planner_memory.n8n_credential
@@ -61,6 +70,13 @@ EXAMPLES = r"""
     api_key_file: /home/david/services/n8n/api_key
     workflows:
       - "{{ lookup('ansible.builtin.file', 'event-logger.json') | from_json }}"
+    state: published
+
+- name: Publish a workflow that tells a chat
+  bestviable.planner_memory.n8n_workflow:
+    api_key_file: /home/david/services/n8n/api_key
+    definition: "{{ lookup('ansible.builtin.template', 'alarm.json.j2') | from_json }}"
+    secrets: ["{{ chat_webhook_url }}"]
     state: published
 
 - name: Remove a workflow
@@ -118,6 +134,7 @@ def main() -> None:
                 "choices": ["present", "published", "unpublished", "absent"],
                 "default": "present",
             },
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
         mutually_exclusive=[("workflows", "definition")],
@@ -125,7 +142,12 @@ def main() -> None:
     )
     params = module.params
     wanted = [params["definition"]] if params["workflows"] is None else params["workflows"]
-    run_module(module, lambda: Workflows(Api(params, read_only=module.check_mode), wanted, state=params["state"]))
+
+    def build() -> Workflows:
+        api = Api(params, read_only=module.check_mode)
+        return Workflows(api, wanted, state=params["state"], secrets=params["secrets"])
+
+    run_module(module, build)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ SENTINELS: dict[str, Any] = {"errorWorkflow": "DEFAULT", "timezone": "DEFAULT", 
 LONGEST_NAME = 128
 WEBHOOK_TYPE = "n8n-nodes-base.webhook"
 UNRESOLVED = "nothing that exists"
+HIDDEN = "***"
+DIFFERS = "*** (differs)"
 
 
 def check_wanted(wanted: Sequence[Mapping[str, Any]], *, content: bool) -> None:
@@ -172,14 +174,31 @@ def managed_part(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
     return part
 
 
-def changes(before: Any, after: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
-    """Every leaf in which two normal forms differ: path → (before, after); None where there is nothing."""
+def changes(
+    before: Any, after: Any, path: str = "", secrets: Sequence[str] = ()
+) -> dict[str, tuple[Any, Any]]:  # fmt: skip
+    """Every leaf in which two normal forms differ: path → (before, after); None where there is nothing.
+
+    A leaf that holds a secret on either side is shown on neither: what it replaces is mostly an older secret.
+    """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         found: dict[str, tuple[Any, Any]] = {}
         for key in sorted({*before, *after}, key=str):
-            found.update(changes(before.get(key), after.get(key), f"{path}.{key}" if path else str(key)))
+            found.update(changes(before.get(key), after.get(key), f"{path}.{key}" if path else str(key), secrets))
         return found
-    return {} if before == after else {path: (readable(before), readable(after))}
+    if before == after:
+        return {}
+    if holds(before, secrets) or holds(after, secrets):
+        return {path: (None if before is None else DIFFERS, None if after is None else HIDDEN)}
+    return {path: (readable(before), readable(after))}
+
+
+def holds(value: Any, secrets: Sequence[str]) -> bool:
+    if isinstance(value, str):
+        return any(secret in value for secret in secrets)
+    if isinstance(value, Mapping):
+        return any(holds(item, secrets) for item in value.values())
+    return isinstance(value, list) and any(holds(item, secrets) for item in value)
 
 
 def readable(value: Any) -> Any:

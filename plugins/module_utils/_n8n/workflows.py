@@ -44,10 +44,13 @@ def publication(live: Mapping[str, Any]) -> str:
 class Workflows:
     """Brings the declared workflows, and no others, to ``state``."""
 
-    def __init__(self, api: Api, wanted: Sequence[Mapping[str, Any]], *, state: str) -> None:
+    def __init__(
+        self, api: Api, wanted: Sequence[Mapping[str, Any]], *, state: str, secrets: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         check_wanted(wanted, content=state != "absent")
         self.api = api
         self.state = state
+        self._secrets = [secret for secret in secrets if secret]
         self.wanted = {item["name"]: item for item in wanted}
         self._live: dict[str, Mapping[str, Any]] = {}
         self._index = CredentialIndex()
@@ -127,7 +130,7 @@ class Workflows:
 
     def _update(self, name: str, seen: Mapping[str, Any]) -> tuple[list[Operation], dict[str, Any], dict[str, Any]]:
         wanted = self._wanted_state(name, seen)
-        found = changes(seen, wanted)
+        found = changes(seen, wanted, secrets=self._secrets)
         steps: list[Operation] = []
         was, becomes = seen["publication"], wanted["publication"]
         content = sorted(path for path in found if path != "publication")
@@ -159,7 +162,7 @@ class Workflows:
         for name, expected in plan.after.items():
             if name not in current:
                 continue
-            remaining = changes(current[name], self._wanted_state(name, current[name]))
+            remaining = changes(current[name], self._wanted_state(name, current[name]), secrets=self._secrets)
             state = dict(expected)
             state["publication"] = current[name]["publication"]
             if "publication" not in expected:

@@ -264,6 +264,40 @@ def test_a_webhook_that_never_registers_fails(monkeypatch: pytest.MonkeyPatch) -
 
 
 @ordered
+@pytest.mark.parametrize("seen", ["https://hooks.test/canary-new", "https://hooks.test/canary-stray"])
+def test_a_secret_shows_neither_as_it_was_nor_as_it_becomes(seen: str) -> None:
+    listing(live(query="https://hooks.test/canary-old"), credentials=[PG])
+    responses.put(f"{API}/w1", json=live())
+    publish()
+    probe(REGISTERED)
+    listing(live(query=seen), credentials=[PG])
+    given = {
+        "definition": definition(query="https://hooks.test/canary-new"),
+        "secrets": ["https://hooks.test/canary-new", ""],
+    }
+    if seen.endswith("new"):
+        result = run("published", **given)
+        assert result["diff"]["before"] == {"w": {"nodes.PG.parameters.query": "*** (differs)"}}
+        assert result["diff"]["after"] == {"w": {"nodes.PG.parameters.query": "***"}}
+        assert result["actions"][0] == "update workflow 'w': nodes.PG.parameters.query"
+    else:
+        with pytest.raises(ModuleFailed, match=r"nodes.PG.parameters.query: wanted '\*\*\*', seen '\*\*\*") as failed:
+            run("published", **given)
+        result = failed.value.result
+    assert "canary" not in json.dumps(result)
+
+
+@ordered
+def test_a_secret_is_masked_in_what_n8n_says_of_it() -> None:
+    listing(draft(), credentials=[PG])
+    responses.put(f"{API}/w1", status=400, json={"message": "cannot use https://hooks.test/canary-new here"})
+    with pytest.raises(ModuleFailed, match=r"answered 400: cannot use \*+ here") as failed:
+        secret = "https://hooks.test/canary-new"
+        run("published", definition=definition(query=secret), secrets=[secret])
+    assert "canary-new" not in json.dumps(failed.value.result)
+
+
+@ordered
 def test_what_is_read_back_must_be_what_was_asked() -> None:
     listing(live(), credentials=[PG])
     responses.put(f"{API}/w1", json=live())

@@ -89,7 +89,8 @@ def settle(existing: Mapping[str, str], wanted: Wanted) -> dict[str, Optional[st
 class SecretFile:
     """The file as a resource: what is observed and diffed are names and the mode, never values.
 
-    ``files`` handles whole files: ``look(path)`` gives ``text`` and ``mode`` or None, ``write(path, text, mode)``.
+    ``files`` handles whole files: ``look(path)`` gives ``text`` and ``mode`` or None, ``write(path, text, mode)``,
+    and with ``new=True`` the latter gives False instead of replacing a file.
     """
 
     def __init__(self, path: str, wanted: Wanted, files: Any, *, check_mode: bool = False) -> None:
@@ -100,12 +101,14 @@ class SecretFile:
         self._first: Optional[dict[str, str]] = None
         self._values: dict[str, str] = {}
         self._generated: list[str] = []
+        self._is_new = False
 
     def observe(self) -> Any:
         found = self._files.look(self.path)
         values = {} if found is None else self._decode(found.text)
         if self._first is None:
             self._first = values
+            self._is_new = found is None
         elif values != self._values:
             raise StackError(f"{self.path} does not hold what was just written to it; is somebody else writing it?")
         return self._state(values, found.mode if found else None)
@@ -122,7 +125,21 @@ class SecretFile:
         return Plan(current, after, (Operation("write", str(self.path), f"{words} in {self.path}"),))
 
     def apply(self, operation: Operation) -> None:
-        self._files.write(self.path, json.dumps(self._values, indent=2, sort_keys=True) + "\n", MODE)
+        if not self._write(new=self._is_new):
+            self._give_way()
+
+    def _write(self, *, new: bool) -> bool:
+        return self._files.write(self.path, json.dumps(self._values, indent=2, sort_keys=True) + "\n", MODE, new=new)
+
+    def _give_way(self) -> None:
+        """Another run made the file in the meantime, and its secrets may be in use by now: only add to them."""
+        found = self._files.look(self.path)
+        theirs = {} if found is None else self._decode(found.text)
+        settled = settle(theirs, self.wanted)
+        self._generated = sorted(name for name, value in settled.items() if value is None)
+        self._values = {name: self._values[name] if value is None else value for name, value in settled.items()}
+        if self._values != theirs:
+            self._write(new=False)
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"secrets": dict(self._values), "generated": self._generated}

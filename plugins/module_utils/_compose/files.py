@@ -121,8 +121,12 @@ def look(path: Path) -> Optional[Found]:
         raise StackError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write(path: Path, text: str, mode: str) -> None:
-    """Put a whole file in place, or leave the old one as it was."""
+def write(path: Path, text: str, mode: str, *, new: bool = False) -> bool:
+    """Put a whole file in place, or leave the old one as it was.
+
+    :param new: never in the place of another file
+    :returns: False where ``new`` found one
+    """
     temporary = ""
     try:
         owner = _owner_above(path)
@@ -134,11 +138,26 @@ def write(path: Path, text: str, mode: str) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, int(mode, 8))
         _give(temporary, owner)
-        os.replace(temporary, path)
+        return _link(temporary, path) if new else _replace(temporary, path)
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         raise StackError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _replace(temporary: str, path: Path) -> bool:
+    os.replace(temporary, path)
+    return True
+
+
+def _link(temporary: str, path: Path) -> bool:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)
+    return True
 
 
 def remove(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bestviable.planner_memory.plugins.module_utils import _secrets
 
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -60,6 +61,24 @@ def test_without_secrets_no_file_is_made(path: Path) -> None:
     seen = run(path, [])
     assert not seen["changed"] and seen["secrets"] == {}
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("theirs", [{"a": "theirs-a"}, {"a": "theirs-a", "b": "theirs-b"}])
+def test_of_two_first_runs_at_once_the_later_takes_what_the_earlier_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch, theirs: dict[str, str]
+) -> None:
+    def overtaken(_length: int) -> str:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(theirs))
+        path.chmod(0o600)
+        return "ours"
+
+    monkeypatch.setattr(_secrets, "random_text", overtaken)
+    result = run(path, ["a", "b"])
+    assert result["secrets"] == {"a": "theirs-a", "b": theirs.get("b", "ours")}
+    assert result["generated"] == [name for name in ("a", "b") if name not in theirs]
+    assert json.loads(path.read_text()) == result["secrets"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_mode_that_somebody_opened_is_closed(path: Path) -> None:

@@ -26,6 +26,10 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 MODE = re.compile(r"0?[0-7]{3}")
 
 
+def file_part(path: str) -> str:
+    return f"its file {path}"
+
+
 @dataclass(frozen=True)
 class Project:
     name: str
@@ -54,7 +58,7 @@ class Project:
             if one.env is not None and one.path in service.env_files:
                 parts["its environment"] = one.sha
             elif one.path != COMPOSE_FILE and (model.sees(service, one.path) or one.path in service.env_files):
-                parts[f"its file {one.path}"] = one.sha
+                parts[file_part(one.path)] = one.sha
         return parts
 
     def shas(self) -> dict[str, str]:
@@ -78,6 +82,14 @@ class Record:
             return cls(files=dict(data["files"]), services={k: dict(v) for k, v in data["services"].items()})
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def without_file(noted: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """What a record notes of a service, as if its container had never seen this file."""
+    return {
+        **noted,
+        "parts": {name: one for name, one in (noted.get("parts") or {}).items() if name != file_part(path)},
+    }
 
 
 def build(items: Sequence[Mapping[str, Any]], services_dir: str, state: str) -> tuple[Project, ...]:

@@ -23,7 +23,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     image_name,
     last_words,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project, Record
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import (
+    Project,
+    Record,
+    without_file,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
@@ -84,7 +88,18 @@ class ComposeStack:
         self._jobs.setdefault(project.name, []).append(operation)
         if operation.verb == "write":
             file = project.file(operation.target)
+            self._forget(project, file.path)
             disk.write(project.directory / file.path, file.text, file.mode)
+
+    def _forget(self, project: Project, path: str) -> None:
+        """A run that is killed after the write must leave a trace that containers still see the file before it."""
+        record = self._records[project.name]
+        if record is None or project.state != "present":
+            return
+        services = {name: without_file(service, path) for name, service in record.services.items()}
+        if services != record.services:
+            self._records[project.name] = shorter = Record(record.files, services)
+            disk.write(project.directory / disk.RECORD_FILE, shorter.text(), "0600")
 
     def settle(self, plan: Plan) -> dict[str, Any]:
         failures = self._run_jobs()

@@ -225,6 +225,26 @@ def test_a_file_that_the_service_mounts_makes_it_anew_and_another_does_not(docke
     assert run(text, project={"files": changed})["changed"] is False
 
 
+def test_a_run_killed_after_it_mended_a_mounted_file_is_finished(
+    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = DEFINITION + "    volumes: ['./conf/a:/a:ro']\n"
+    project = {"files": [{"path": "conf/a", "content": "1"}]}
+    run(text, project=project)
+    (tmp_path / "srv/web/conf/a").write_text("by hand")
+
+    def killed(_args: list[str]) -> Answer:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(docker, "_compose", killed)
+        with pytest.raises(RuntimeError):
+            run(text, project=project)
+    assert (tmp_path / "srv/web/conf/a").read_text() == "1"
+    assert run(text, project=project)["actions"] == ["web: recreate (its file conf/a changed)"]
+    assert run(text, project=project)["changed"] is False
+
+
 def test_a_hand_edit_is_mended_without_touching_the_container(docker: FakeDocker, run: Run, tmp_path: Path) -> None:
     run()
     container = docker.containers["web"]["Id"]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import CPU_DIGITS
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 
 LABEL = "com.docker.compose"
@@ -144,7 +145,7 @@ def read_container(data: Mapping[str, Any]) -> Container:
         restart_count=data.get("RestartCount", 0),
         started_at=state.get("StartedAt", ""),
         memory=host.get("Memory") or 0,
-        cpus=(host.get("NanoCpus") or 0) / 1e9,
+        cpus=round((host.get("NanoCpus") or 0) / 1e9, CPU_DIGITS),
         restart=(policy.get("Name") or "no") + (f":{retries}" if retries else ""),
         networks={
             name: (network or {}).get("NetworkID", "")

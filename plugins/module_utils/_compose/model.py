@@ -22,6 +22,8 @@ except ImportError:
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+# The engine counts billionths of a CPU, Compose in single precision: further digits differ without a reason.
+CPU_DIGITS = 3
 MEMORY_OPTIONS = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size")
 
 
@@ -197,7 +199,7 @@ def _cpus(value: Any, where: str) -> Optional[float]:
         number = -1.0
     if number < 0 or isinstance(value, bool):
         raise StackError(f"option 'cpus' of {where} is '{value}', which is no number of CPUs; write it like 0.5")
-    return number
+    return round(number, CPU_DIGITS)
 
 
 def _restart(body: Mapping[str, Any]) -> Optional[str]:

@@ -110,6 +110,16 @@ def test_what_a_secret_file_holds_is_masked_where_a_container_tells_it(docker: F
     assert "top-secret" not in json.dumps(failed.value.result)
 
 
+@pytest.mark.parametrize(("asked", "billionths"), [("0.3", 300000012), ("0.33333", 333330016)])
+def test_cpus_that_the_engine_counts_otherwise_are_no_difference(
+    docker: FakeDocker, run: Run, asked: str, billionths: int
+) -> None:
+    definition = DEFINITION.replace("0.5", asked)
+    run(definition)
+    docker.containers["web"]["HostConfig"]["NanoCpus"] = billionths
+    assert run(definition, check=True)["changed"] is False
+
+
 def test_an_image_that_compose_fills_in_is_not_made_anew_for_ever(run: Run) -> None:
     definition = DEFINITION.replace("img:1", "img:${TAG:-1}")
     run(definition)

@@ -28,7 +28,7 @@ attributes:
 options:
   probes:
     description: The questions; each is exactly one of O(probes[].exec), O(probes[].http), O(probes[].inspect),
-      O(probes[].network), O(probes[].sql), O(probes[].tcp) and O(probes[].listen).
+      O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp) and O(probes[].listen).
     type: list
     elements: dict
     required: true
@@ -97,6 +97,9 @@ options:
             description: Name of the network.
             type: str
             required: true
+      engine:
+        description: Answers what C(docker info) says of the engine; takes no options, so give an empty dictionary.
+        type: dict
       sql:
         description: Run a query; answers C(rows), a list of dictionaries.
         type: dict
@@ -203,6 +206,7 @@ PROBE = {
     },
     "inspect": {"type": "dict", "options": CONTAINER},
     "network": {"type": "dict", "options": {"name": {"type": "str", "required": True}}},
+    "engine": {"type": "dict"},
     "sql": {
         "type": "dict",
         "options": {

@@ -208,6 +208,8 @@ def label(probe: Mapping[str, Any]) -> str:
         return words if len(words) <= 60 else words[:59] + "…"
     if kind == "tcp":
         return f"{wanted.get('host') or '127.0.0.1'}:{wanted.get('port')}"
+    if kind == "engine":
+        return "the engine"
     if kind == "listen":
         return f"port {wanted.get('port')}"
     return f"container {wanted.get('container')}" if kind == "inspect" else f"network {wanted.get('name')}"

@@ -21,7 +21,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.en
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import listening
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 
-KINDS = ("exec", "http", "inspect", "network", "sql", "tcp", "listen")
+KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen")
 LONGEST_TEXT = 20000
 PAUSE = 0.5
 SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
@@ -125,6 +125,9 @@ class Prober:
 
     def _network(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         return self.engine.network(wanted["name"])
+
+    def _engine(self, _wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
+        return self.engine.get("/info") or {}
 
     def _http(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         import requests

@@ -29,6 +29,9 @@ class FakeEngine:
         config = {"Image": "valkey:8", "Env": ["PASSWORD=canary=1", "EMPTY=", "BARE"]}
         return {"Name": name, "Config": config} if name == "valkey" else {}
 
+    def get(self, path: str) -> dict[str, Any]:
+        return {"asked": path}
+
     def network(self, name: str) -> dict[str, Any]:
         raise StackError("the Docker engine does not answer")
 
@@ -80,6 +83,10 @@ def test_answers_come_in_the_order_of_the_questions_and_chains_keep_theirs() -> 
     probes.insert(1, {"chain": "2", "exec": {"container": "b", "argv": ["other"]}})
     assert len(ask(*probes, engine=engine)) == 4
     assert [line for line in engine.log if line.startswith("a")] == ["a slow", "a second", "a third"]
+
+
+def test_the_engine_tells_of_itself() -> None:
+    assert ask({"engine": {}}) == [{"asked": "/info"}]
 
 
 def test_long_output_is_cut() -> None:

@@ -55,6 +55,14 @@ def _check_content(name: str, item: Mapping[str, Any]) -> None:
         unknown = sorted(set(node) - NODE_KEYS)
         if unknown:
             raise StackError(f"workflow '{name}', node '{node['name']}': n8n knows no key '{unknown[0]}'; remove it")
+        for key in ("name", "type"):
+            if not isinstance(node[key], str):
+                raise StackError(f"workflow '{name}', node '{node['name']}': {key} is no text; put it in quotes")
+        for key in ("parameters", "credentials"):
+            if key in node and not isinstance(node[key] or {}, Mapping):
+                raise StackError(f"workflow '{name}', node '{node['name']}': {key} is no mapping; write it as one")
+    if not isinstance(item.get("settings") or {}, Mapping):
+        raise StackError(f"workflow '{name}': settings is no mapping; write it as one")
     names = Counter(node["name"] for node in nodes)
     twice = [node_name for node_name, count in names.items() if count > 1]
     if twice:
@@ -256,9 +264,9 @@ def webhooks(item: Mapping[str, Any]) -> list[tuple[str, frozenset[str]]]:
     for node in item["nodes"]:
         if node["type"] != WEBHOOK_TYPE or node.get("disabled"):
             continue
-        parameters = node["parameters"]
+        parameters = node["parameters"] or {}
         path = str(parameters.get("path", "")).strip("/")
         methods = parameters.get("httpMethod", "GET")
         if path and ":" not in path and not path.startswith("="):
-            found.setdefault(path, set()).update([methods] if isinstance(methods, str) else methods)
+            found.setdefault(path, set()).update(methods if isinstance(methods, list) else [str(methods)])
     return [(path, frozenset(methods)) for path, methods in sorted(found.items())]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -57,6 +58,10 @@ def with_credential(reference: Any, **over: Any) -> dict[str, Any]:
         (workflow("Hook"), "a node that is no mapping"),
         (workflow(node(foo=1)), "node 'Hook': n8n knows no key 'foo'; remove it"),
         (workflow({"name": "Hook", "type": "t"}), "node 'Hook': typeVersion is missing; add it"),
+        (workflow(node(name=["Hook"])), "node '['Hook']': name is no text; put it in quotes"),
+        (workflow(node(parameters=[1])), "node 'Hook': parameters is no mapping; write it as one"),
+        (workflow(node(credentials=["pg"])), "node 'Hook': credentials is no mapping; write it as one"),
+        (workflow(settings=["v1"]), "'w': settings is no mapping; write it as one"),
         (workflow(node(), node()), "more than one node named 'Hook'; rename one"),
         (workflow(connections={"Gone": {"main": [[{"node": "Hook"}]]}}), "connections name 'Gone'"),
         (workflow(connections={"Hook": {"main": [None, [{"node": "Gone"}]]}}), "connections name 'Gone'"),
@@ -64,7 +69,7 @@ def with_credential(reference: Any, **over: Any) -> dict[str, Any]:
     ],
 )
 def test_a_definition_that_n8n_would_refuse_is_one_sentence(definition: Any, sentence: str) -> None:
-    with pytest.raises(StackError, match=sentence.replace("(", r"\(")):
+    with pytest.raises(StackError, match=re.escape(sentence)):
         check_wanted([definition], content=True)
 
 

@@ -76,7 +76,10 @@ def env_values(values: Mapping[str, Any], project: str) -> dict[str, str]:
     """Values as text; a null leaves the variable out."""
     for key in values:
         if not ENV_KEY.fullmatch(str(key)):
-            raise StackError(f"env of project '{project}' has the name '{key}'; use letters, digits and underscores")
+            raise StackError(
+                f"env of project '{project}' has the name '{key}'; begin with a letter"
+                " or '_', and use letters, digits, '_', '.' and '-'"
+            )
         if isinstance(values[key], (Mapping, list)):
             kind = "mapping" if isinstance(values[key], Mapping) else "list"
             raise StackError(f"env of project '{project}' has a {kind} in '{key}'; write it as one text")

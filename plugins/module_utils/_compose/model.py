@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
@@ -73,6 +73,7 @@ def read(project: str, text: str, model: Optional[Mapping[str, Any]] = None) -> 
     data = model if model is not None else _parse(project, text)
     if not isinstance(data, Mapping) or not isinstance(data.get("services"), Mapping) or not data["services"]:
         raise StackError(f"the definition of project '{project}' has no 'services'; give it at least one service")
+    _refuse_odd_names(project, data)
     names = {key: _real_name(project, key, value) for key, value in _section(project, data, "networks").items()}
     rest = {key: value for key, value in data.items() if key != "services" and not str(key).startswith("x-")}
     services = {
@@ -107,6 +108,29 @@ def _parse(project: str, text: str) -> Any:
         place = f" at line {where.line + 1}" if where else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise StackError(f"the definition of project '{project}' is not YAML{place}: {problem}") from error
+    except ValueError as error:
+        raise StackError(
+            f"the definition of project '{project}' has a date that is none ({error}); put it in quotes"
+        ) from error
+
+
+def _refuse_odd_names(project: str, data: Mapping[str, Any]) -> None:
+    """Names that are numbers, truth values or dates for YAML have no order beside others, and are none for Compose."""
+    try:
+        sha(data)
+    except TypeError as error:
+        odd = next(_odd_names(data), "of an odd kind")
+        raise StackError(
+            f"the definition of project '{project}' has the name {odd}, which is no text for YAML; put it in quotes"
+        ) from error
+    except ValueError as error:
+        raise StackError(f"the definition of project '{project}' contains itself; remove that alias") from error
+
+
+def _odd_names(node: Any) -> Iterator[Any]:
+    for value in node.values() if isinstance(node, Mapping) else node if isinstance(node, (list, tuple)) else ():
+        yield from _odd_names(value)
+    yield from (name for name in node if not isinstance(name, str)) if isinstance(node, Mapping) else ()
 
 
 def _section(project: str, data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -501,6 +501,19 @@ def test_absent_leaves_what_it_did_not_make(docker: FakeDocker, run: Run, capsys
             "option 'cpus' of service 'a' of project 'web' is 'half', which is no number of CPUs",
         ),
         ("services: {a: nothing}", "service 'a' of project 'web' is not a mapping of options"),
+        (
+            "services: {a: {image: x, labels: {8080: a, b: c}}}",
+            "the definition of project 'web' has the name 8080, which is no text for YAML; put it in quotes",
+        ),
+        (
+            "services: {a: {image: x, labels: {2026-12-05: a}}}",
+            "the definition of project 'web' has the name 2026-12-05",
+        ),
+        (
+            "services: {a: {image: x, labels: {a: 2026-13-05}}}",
+            "the definition of project 'web' has a date that is none (month must be in 1..12); put it in quotes",
+        ),
+        ("services: {a: &a {image: x, x-a: *a}}", "the definition of project 'web' contains itself; remove that alias"),
     ],
 )
 def test_bad_definitions_are_told_in_one_sentence_before_anything_is_asked(
@@ -518,7 +531,12 @@ def test_bad_definitions_are_told_in_one_sentence_before_anything_is_asked(
         ({"files": [{"path": "../x", "content": ""}]}, {}, "file '../x' of project 'web' is outside its directory"),
         ({"files": [{"path": "x", "content": "", "mode": "9"}]}, {}, "mode '9' of file 'x' of project 'web' is none"),
         ({"files": [{"path": "web.env", "content": ""}]}, {}, "file of project 'web' 'web.env' is given twice"),
-        ({"env": {"a b": 1}}, {}, "env of project 'web' has the name 'a b'"),
+        (
+            {"env": {"a b": 1}},
+            {},
+            "env of project 'web' has the name 'a b'; begin with a letter or '_', and use letters, digits, '_', '.' and"
+            " '-'",
+        ),
         ({"env": {"A": {"b": 1}}}, {}, "env of project 'web' has a mapping in 'A'; write it as one text"),
         ({"after": ["web"]}, {}, "the projects web wait for each other"),
         ({}, {"more": [{"name": "web", "state": "absent"}]}, "project 'web' is given twice"),

@@ -33,7 +33,13 @@ def context_hash(context: Any, args: Optional[Mapping[str, Any]] = None) -> str:
         )
     digest = hashlib.sha256()
     for file in context_files(path):
-        content = file.read_bytes()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise AnsibleFilterError(
+                f"context_hash: {file} cannot be read ({error.strerror}); mend it, or remove it where it is a link"
+                " to what is gone."
+            ) from error
         mode = "x" if os.access(file, os.X_OK) else "-"
         digest.update(f"{file.relative_to(path).as_posix()}\0{mode}\0{len(content)}\0".encode() + content)
     for name, value in sorted((args or {}).items()):

@@ -70,5 +70,11 @@ def test_a_folder_without_dockerfile_is_refused(tmp_path: Path) -> None:
         context_hash(tmp_path)
 
 
+def test_a_link_to_what_is_gone_is_one_sentence(context: Path) -> None:
+    (context / "stray").symlink_to("gone")
+    with pytest.raises(AnsibleFilterError, match=r"stray cannot be read \(No such file or directory\); mend it, or"):
+        context_hash(context)
+
+
 def test_it_is_a_filter() -> None:
     assert FilterModule().filters() == {"context_hash": context_hash}

@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         )
         host = task_vars.get("inventory_hostname", "localhost")
         store = RunStore("checks", host)
-        more = json.loads(json.dumps(args["checks"]))
+        more = as_json(args["checks"])
         for check in more:
             wrong = judging.complaint(check)
             if wrong:
@@ -94,6 +94,18 @@ class ActionModule(ActionBase):
         for verdict, line in judging.table(rows):
             self._display.display(line, color=COLORS.get(verdict))
         self._display.display(f"  {_sentence(host, rows)}\n")
+
+
+def as_json(checks: list[Any]) -> list[Any]:
+    def refuse(value: Any) -> None:
+        raise TypeError(str(value))
+
+    try:
+        return json.loads(json.dumps(checks, default=refuse))
+    except TypeError as error:
+        raise AnsibleActionFail(
+            f"a check holds something that is no text, number, list or mapping ({error}); put it in quotes, as a date."
+        ) from None
 
 
 def _unasked(checks: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.action.spec_check import ActionModule
+from ansible.errors import AnsibleActionFail
+from ansible_collections.bestviable.planner_memory.plugins.action.spec_check import ActionModule, as_json
 
 from tests.support.playbook import run_playbook
 
@@ -87,6 +89,12 @@ def test_check_mode_says_what_would_be_checked_and_tags_limit_what_is_expected(t
     assert "1.2   to check" in run.output and "1.3   not built" in run.output
     assert "2 scenarios on one: 1 to check, 1 not built" in run.output
     assert "EXEC" not in run.output
+
+
+@pytest.mark.parametrize("expect", [{"rows/0/day": datetime.date(2026, 1, 2)}, {datetime.date(2026, 1, 2): True}])
+def test_a_date_without_quotes_is_one_sentence(expect: Any) -> None:
+    with pytest.raises(AnsibleActionFail, match=r"^a check holds something that is no text.*; put it in quotes"):
+        as_json([check("2.1", {**CLOSED, "expect": expect})])
 
 
 @pytest.mark.parametrize("given", [None, ["1.2"]])

@@ -2,61 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The whole module against a docker command line in memory."""
+"""compose_stack as a whole: plans, failures, secrets, bad input."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import engine
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.engine import Answer
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
+from tests.support.compose import DEFINITION, Run, fails
 from tests.support.fake_docker import FakeDocker
-from tests.support.run_module import ModuleFailed, run_module
-
-DEFINITION = """\
-services:
-  web:
-    image: img:1
-    container_name: web
-    mem_limit: 200m
-    cpus: 0.5
-    restart: unless-stopped
-    env_file: [web.env]
-"""
-Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    fake = FakeDocker()
-    monkeypatch.setattr(engine.Engine.__init__, "__defaults__", (fake, "docker"))
-    return fake
-
-
-@pytest.fixture
-def run(docker: FakeDocker, tmp_path: Path) -> Run:
-    def call(
-        definition: str = DEFINITION, *, check: bool = False, project: Any = None, more: Any = (), **options: Any
-    ) -> dict[str, Any]:
-        docker.calls.clear()
-        first = {"name": "web", "definition": definition, "env": {"PASSWORD": "top-secret", "USER": "web"}}
-        params = {"projects": [{**first, **(project or {})}, *more], "services_dir": str(tmp_path / "srv"), **options}
-        return run_module("compose_stack", params, check=check)
-
-    return call
-
-
-def fails(run: Run, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(ModuleFailed) as failed:
-        run(*args, **kwargs)
-    return str(failed.value)
+from tests.support.run_module import ModuleFailed
 
 
 def test_check_tells_exactly_what_the_run_does_and_touches_nothing(
@@ -124,155 +82,6 @@ def test_an_image_that_compose_fills_in_is_not_made_anew_for_ever(run: Run) -> N
     definition = DEFINITION.replace("img:1", "img:${TAG:-1}")
     run(definition)
     assert run(definition)["changed"] is False
-
-
-def change(path: str, value: Any) -> Callable[[FakeDocker], None]:
-    def apply(docker: FakeDocker) -> None:
-        node = docker.containers["web"]
-        *parents, last = path.split("/")
-        for key in parents:
-            node = node[key]
-        node[last] = value
-
-    return apply
-
-
-@pytest.mark.parametrize(
-    ("drift", "action"),
-    [
-        (lambda d: d.containers.clear(), "web: create"),
-        (change("State", {"Status": "exited", "ExitCode": 137}), "web: start (container exited with 137)"),
-        (
-            change("State", {"Status": "exited", "ExitCode": 137, "OOMKilled": True}),
-            "web: start (container exited with 137, killed for memory)",
-        ),
-        (change("State/Status", "created"), "web: start (container was never started)"),
-        (change("State/Status", "paused"), "web: unpause (container is paused)"),
-        (
-            change("State", {"Status": "restarting", "ExitCode": 1}),
-            "web: recreate (container is restarting again and again, last exit code 1)",
-        ),
-        (
-            change("State", {"Status": "running", "Health": {"Status": "unhealthy"}}),
-            "web: recreate (container is unhealthy)",
-        ),
-        (change("HostConfig/Memory", 100 * 1024**2), "web: recreate (memory limit is 100m instead of 200m)"),
-        (change("HostConfig/Memory", 0), "web: recreate (memory limit is none instead of 200m)"),
-        (change("HostConfig/NanoCpus", 1000000000), "web: recreate (CPU limit is 1.0 instead of 0.5)"),
-        (
-            change("HostConfig/RestartPolicy", {"Name": "on-failure", "MaximumRetryCount": 3}),
-            "web: recreate (restart policy is on-failure:3 instead of unless-stopped)",
-        ),
-        (lambda d: d.images.update({"img:1": "sha256:two"}), "image is img:1 (another build) instead of img:1"),
-        (
-            lambda d: d.networks.update(web_default="net-other"),
-            "web: recreate (network web_default was made anew)",
-        ),
-        (lambda d: d.networks.pop("web_default"), "web: recreate (network web_default is gone)"),
-        (change("NetworkSettings/Networks", {}), "web: recreate (not attached to network web_default)"),
-        (
-            change("Config/Labels/com.docker.compose.config-hash", "other"),
-            "web: recreate (created from another definition)",
-        ),
-        (lambda d: d.add("old", "web", "gone") and None, "web: remove old (orphan)"),
-        (lambda d: d.add("two", "web", "web") and None, "web: remove two (one too many of web)"),
-    ],
-)
-def test_drift_is_named(docker: FakeDocker, run: Run, drift: Callable[[FakeDocker], None], action: str) -> None:
-    run()
-    drift(docker)
-    actions = run(check=True)["actions"]
-    assert len(actions) == 1
-    assert action in actions[0]
-    assert docker.writes == []
-
-
-@pytest.mark.parametrize(
-    "drift",
-    [
-        lambda d: d.containers.clear(),
-        change("State", {"Status": "exited", "ExitCode": 1}),
-        change("State/Status", "paused"),
-        change("HostConfig/Memory", 1),
-        lambda d: d.add("old", "web", "gone") and None,
-    ],
-)
-def test_drift_is_mended_and_stays_mended(docker: FakeDocker, run: Run, drift: Callable[[FakeDocker], None]) -> None:
-    run()
-    drift(docker)
-    assert run()["changed"] is True
-    assert run()["changed"] is False
-
-
-def test_only_the_project_that_differs_is_touched(docker: FakeDocker, run: Run) -> None:
-    other = {"name": "other", "definition": "services: {app: {image: 'img:1', container_name: app}}"}
-    run(more=[other])
-    docker.containers["app"]["State"].update(Status="exited", ExitCode=1)
-    assert run(more=[other])["actions"] == ["other: start app (container exited with 1)"]
-    assert {call[2] for call in docker.writes} == {"other"}
-
-
-def test_a_change_of_the_environment_makes_the_container_anew(docker: FakeDocker, run: Run) -> None:
-    run()
-    result = run(project={"env": {"PASSWORD": "n3w-secret", "USER": "web"}})
-    assert result["actions"] == ["web: update web.env", "web: recreate (its environment changed)"]
-    before = result["diff"]["before"]["web"]["files"]["web.env"]["values"]
-    assert before == {"PASSWORD": "*** (differs)", "USER": "***"}
-
-
-def test_a_file_that_the_service_mounts_makes_it_anew_and_another_does_not(docker: FakeDocker, run: Run) -> None:
-    text = DEFINITION + "    volumes: ['./conf/a:/a:ro']\n"
-    files = [{"path": "conf/a", "content": "1"}, {"path": "readme", "content": "1"}]
-    run(text, project={"files": files})
-    changed = [{"path": "conf/a", "content": "1"}, {"path": "readme", "content": "2"}]
-    assert run(text, project={"files": changed})["actions"] == ["web: update readme"]
-    changed = [{"path": "conf/a", "content": "2"}]
-    assert run(text, project={"files": changed})["actions"] == [
-        "web: update conf/a",
-        "web: remove readme",
-        "web: recreate (its file conf/a changed)",
-    ]
-    assert run(text, project={"files": changed})["changed"] is False
-
-
-def test_a_run_killed_after_it_mended_a_mounted_file_is_finished(
-    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    text = DEFINITION + "    volumes: ['./conf/a:/a:ro']\n"
-    project = {"files": [{"path": "conf/a", "content": "1"}]}
-    run(text, project=project)
-    (tmp_path / "srv/web/conf/a").write_text("by hand")
-
-    def killed(_args: list[str]) -> Answer:
-        raise RuntimeError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(docker, "_compose", killed)
-        with pytest.raises(RuntimeError):
-            run(text, project=project)
-    assert (tmp_path / "srv/web/conf/a").read_text() == "1"
-    assert run(text, project=project)["actions"] == ["web: recreate (its file conf/a changed)"]
-    assert run(text, project=project)["changed"] is False
-
-
-def test_a_hand_edit_is_mended_without_touching_the_container(docker: FakeDocker, run: Run, tmp_path: Path) -> None:
-    run()
-    container = docker.containers["web"]["Id"]
-    (tmp_path / "srv/web/docker-compose.yml").write_text("services: {}\n")
-    result = run()
-    assert result["actions"] == ["web: mend docker-compose.yml (edited by hand)"]
-    assert docker.containers["web"]["Id"] == container
-    assert run()["changed"] is False
-
-
-def test_a_lost_note_is_written_again_when_compose_finds_nothing_to_do(
-    docker: FakeDocker, run: Run, tmp_path: Path
-) -> None:
-    run()
-    (tmp_path / "srv/web/.compose_stack.json").unlink()
-    assert run()["actions"] == ["web: note what runs (the note of it was missing)"]
-    assert docker.writes == []
-    assert run()["changed"] is False
 
 
 def test_failures_tell_the_last_words_and_the_others_are_finished(docker: FakeDocker, run: Run) -> None:
@@ -366,112 +175,6 @@ def test_stopping_does_not_replace_somebody_elses_definition_unasked(
     assert theirs.read_text() == "services: {app: {image: theirs}}\n"
     assert "web: stop web" in run(state="stopped", adopt=True)["actions"]
     assert run(state="stopped")["changed"] is False
-
-
-@pytest.mark.parametrize("kind", ["container", "image", "network"])
-def test_an_engine_that_stops_answering_is_not_one_where_nothing_is(
-    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
-) -> None:
-    run()
-    silent = Answer(124, "", "no answer within 60 s")
-    monkeypatch.setattr(docker, f"_{kind}", lambda _args: silent)
-    assert f"did not answer to docker {kind} inspect: no answer within 60 s" in fails(run)
-    assert docker.writes == []
-
-
-def test_what_docker_says_of_missing_things_and_warnings_are_answers(
-    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = "WARNING: Error loading config file\nError response from daemon: network web_default not found\n"
-    monkeypatch.setattr(docker, "_network", lambda _args: Answer(1, "", said))
-    assert run(check=True)["actions"][-1] == "web: create"
-    reference = Answer(1, "", "Error response from daemon: invalid reference format\n")
-    monkeypatch.setattr(docker, "_image", lambda _args: reference)
-    assert run(DEFINITION.replace("img:1", "img:${TAG}"), check=True)["actions"][-1] == "web: create"
-
-
-def test_commands_run_away_from_a_compose_file_of_somebody_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COMPOSE_FILE", str(tmp_path / "docker-compose.yml"))
-    assert engine.run_command(["sh", "-c", "pwd; echo ${COMPOSE_FILE-none}"]).out == "/\nnone\n"
-
-
-def test_a_backup_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match="boom"):
-        engine.stream_to_tar(["sh", "-c", "echo part; echo boom >&2; exit 1"], tmp_path / "v.tar")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_backup_that_hangs_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"was not complete within 0.1 s; back the volume up by hand"):
-        engine.stream_to_tar(["sleep", "9"], tmp_path / "v.tar", timeout=0.1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_command_that_hangs_is_ended_even_where_a_child_of_it_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.1)
-    started = time.monotonic()
-    answer = engine.run_command(["sh", "-c", "sleep 5 & exec sleep 5"], timeout=0.1)
-    assert (answer.rc, answer.err) == (124, "no answer within 0.1 s")
-    assert time.monotonic() - started < 3
-
-
-@pytest.mark.parametrize(
-    ("verb", "state", "sentence"),
-    [
-        ("config", "present", "docker compose config of project 'web' did not end within 60 s and was stopped; see"),
-        ("up", "present", "docker compose up of project 'web' did not end within 1930 s and was stopped; see"),
-        ("stop", "stopped", "stopping web did not end within 130 s and was stopped; see"),
-        ("down", "absent", "removing web did not end within 130 s and was stopped; see"),
-    ],
-)
-def test_a_compose_that_hangs_is_told_with_the_way_out(
-    docker: FakeDocker, run: Run, verb: str, state: str, sentence: str
-) -> None:
-    run()
-    docker.hangs = verb
-    definition = DEFINITION if state != "present" else DEFINITION.replace("200m", "100m")
-    told = fails(run, definition, state=state, wait_timeout=10)
-    assert sentence in told and "longer wait_timeout" in told
-
-
-def test_a_look_at_what_compose_would_do_that_hangs_makes_nothing_anew(
-    docker: FakeDocker, run: Run, tmp_path: Path
-) -> None:
-    run()
-    (tmp_path / "srv/web/.compose_stack.json").unlink()
-    docker.hangs = "--dry-run"
-    assert "docker compose up of project 'web' did not end within 60 s" in fails(run)
-    assert docker.writes == []
-
-
-def test_no_command_may_take_for_ever(
-    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(docker, "_create", lambda _args: Answer(0, "helper\n", ""), raising=False)
-    monkeypatch.setattr(engine.Engine, "copy_out", lambda *_args: None)
-    run()
-    docker.containers["web"]["State"]["Status"] = "paused"
-    docker.add("old", "web", "gone")
-    run()
-    run(state="stopped")
-    docker.volumes["web_data"] = "web"
-    run(state="absent", remove_volumes=True, confirm_data_loss=["web"], backup_dir=str(tmp_path))
-    assert None not in docker.timeouts
-
-
-def test_a_backup_takes_the_volumes_of_its_helper_away_with_it(
-    docker: FakeDocker, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    run()
-    docker.volumes["web_data"] = "web"
-    monkeypatch.setattr(docker, "_create", lambda _args: Answer(0, "helper\n", ""), raising=False)
-    monkeypatch.setattr(engine.Engine, "copy_out", lambda *_args: None)
-    options = {"remove_volumes": True, "confirm_data_loss": ["web"], "backup_dir": str(tmp_path)}
-    assert len(run(state="absent", **options)["backups"]) == 1
-    assert ["rm", "-f", "-v", "helper"] in docker.calls and docker.volumes == {}
 
 
 def test_absent_leaves_what_it_did_not_make(docker: FakeDocker, run: Run, capsys: pytest.CaptureFixture[str]) -> None:

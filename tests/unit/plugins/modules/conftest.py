@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.support.compose import docker, run
+
+__all__ = ["docker", "run"]

@@ -26,13 +26,15 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._invento
     fields_of_containers,
 )
 
+from tests.support.inventories import stored
+
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/service_inventory"
 ARCHON = Service("Archon", "deprecated", ["archon-server", "archon-ui", "archon-mcp"])
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.md")), ids=lambda path: path.stem)
 def test_a_document_without_edits_is_its_text(path: Path) -> None:
-    text = path.read_bytes().decode()
+    text = stored(path).decode()
     assert Edits(parse(text)).result() == text
 
 
@@ -68,7 +70,7 @@ def test_any_text_at_all_survives_being_read() -> None:
         "\\",
         "|",
     ]
-    for _ in range(300):
+    for _turn in range(300):
         text = "".join(chance.choices(pieces, k=40))
         document = parse(text)
         assert Edits(document).result() == text

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.inventories import stored
 from tests.support.run_module import ModuleFailed, run_module
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures/service_inventory"
@@ -47,15 +48,15 @@ def note_of(path: Path) -> Path:
 @pytest.fixture
 def inventory(tmp_path: Path) -> Path:
     path = tmp_path / "SERVICE_INVENTORY.md"
-    path.write_bytes((FIXTURES / "plain.md").read_bytes())
+    path.write_bytes(stored(FIXTURES / "plain.md"))
     return path
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_scenario_10_3_changes_the_intended_lines_and_no_byte_more(case: Path, tmp_path: Path) -> None:
     path = tmp_path / "SERVICE_INVENTORY.md"
-    before = case.read_bytes()
-    wanted = case.with_name(f"{case.stem}.expected.md").read_bytes()
+    before = stored(case)
+    wanted = stored(case.with_name(f"{case.stem}.expected.md"))
     path.write_bytes(before)
 
     predicted = run(path, ARCHON, check=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,43 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def play(extra: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+class OldEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Answers on a Docker socket as an engine of 2020 with nothing in it."""
+
+    daemon_threads = True
+
+    class RequestHandlerClass(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = {"/version": {"Version": "19.03.8", "ApiVersion": "1.40"}, "/info": {}}.get(self.path, [])
+            content = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing: a test's output is its verdict."""
+
+        def address_string(self) -> str:
+            return "unix"
+
+
+@pytest.fixture(scope="module")
+def old_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = str(tmp_path_factory.mktemp("engine") / "docker.sock")
+    with OldEngine(path, OldEngine.RequestHandlerClass) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"unix://{path}"
+        server.shutdown()
+
+
+def play(extra: dict[str, Any], *options: str, engine: str = "") -> subprocess.CompletedProcess[str]:
     """site.yml in check mode on this machine: it reads, and has no way to write."""
     binary = Path(sys.executable).parent / "ansible-playbook"
     command = [str(binary), "-i", "inventories/local", "site.yml", "--check", "-e", json.dumps(extra), *options]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    if engine:
+        environment["DOCKER_HOST"] = engine
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -33,7 +68,9 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def refusal(taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+def refusal(
+    taken_port: int, old_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> subprocess.CompletedProcess[str]:
     services_dir = tmp_path_factory.mktemp("refused") / "services"
     done = play(
         {
@@ -42,9 +79,12 @@ def refusal(taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> subpro
             "valkey_memory_limit": "200x",
             "valkey_port": taken_port,
             "services_images": {"memory-gateway": "planner-memory/service-double:0.1.0"},
-            "docker_engine_min_version": "99.0",
+            "schema_login_host": "127.0.0.2",
+            "schema_login_port": 1,
+            "schema_login_password": "of-no-use",
             "docker_min_free_mb": 999_999_999,
-        }
+        },
+        engine=old_engine,
     )
     assert not services_dir.exists(), "a refused run made a directory"
     return done
@@ -58,8 +98,10 @@ def refusal(taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> subpro
         ["is taken by", "pid", "valkey_port"],
         ["planner-engine", "services_images"],
         ["docker_min_free_mb is 999999999", "make room"],
+        ["engine 19.03.8 is too old", "20.10", "upgrade it yourself"],
+        ["schema_login_host is 127.0.0.2", "Connection refused", "correct address"],
     ],
-    ids=["unknown variable", "limit", "port", "image", "space"],
+    ids=["unknown variable", "limit", "port", "image", "space", "engine", "postgres"],
 )
 def test_one_run_tells_every_mistake(refusal: subprocess.CompletedProcess[str], words: list[str]) -> None:
     assert refusal.returncode != 0

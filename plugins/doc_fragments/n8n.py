@@ -38,3 +38,20 @@ options:
     description: File on the host that holds the API key, as M(bestviable.planner_memory.n8n_owner) writes it.
     type: path
 """
+
+    SESSION = r"""
+options:
+  owner_email:
+    description:
+      - Address of n8n's owner, who can ask what the public API does not tell.
+      - Without O(owner_password) or O(session_file) nothing is asked of the owner.
+    type: str
+  owner_password:
+    description: Password of the owner. He logs in at most once, and only where something has to be asked.
+    type: str
+  session_file:
+    description:
+      - File on the host that keeps the owner's session, so that he need not log in again; n8n lets it live for a week.
+      - Only its owner can read it. Whoever has it can do in n8n what the owner can.
+    type: path
+"""

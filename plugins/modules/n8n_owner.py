@@ -10,9 +10,10 @@ short_description: Owner and API key of an n8n, without a browser
 version_added: "0.1.0"
 description:
   - Waits until n8n is ready, sets up its owner where there is none, makes an API key and keeps it on the host.
-  - A kept key that n8n accepts is all that is needed; then the module makes two requests and changes nothing.
+  - A kept key that n8n accepts is all that is needed; then the module makes one request and changes nothing.
   - A kept key that n8n refuses is replaced. The module logs in at most once, for n8n takes five logins a minute.
-  - An owner who is there already is left as he is; O(first_name), O(last_name) and O(password) are then not compared.
+  - An owner who is there already, also one that n8n's environment sets up at each start, is left as he is;
+    O(first_name), O(last_name) and O(password) are then not compared.
   - >-
     The key gets those of these scopes that n8n offers: C(workflow:create), C(workflow:read), C(workflow:update),
     C(workflow:delete), C(workflow:list), C(workflow:activate), C(workflow:deactivate), C(credential:create),
@@ -55,6 +56,11 @@ options:
     description: Name of the API key in n8n. A key of this name whose file is lost is replaced.
     type: str
     default: ansible
+  session_file:
+    description:
+      - File on the host that keeps the owner's session, as M(bestviable.planner_memory.n8n_workflow) can use it.
+      - A session that n8n still accepts saves the login. Only its owner can read the file.
+    type: path
   wait_timeout:
     description: Seconds to wait until n8n is ready; the first start takes half a minute on a small host.
     type: int
@@ -102,6 +108,7 @@ def main() -> None:
             "last_name": {"type": "str", "default": "Memory"},
             "api_key_file": {"type": "path", "required": True, "no_log": False},
             "api_key_label": {"type": "str", "default": "ansible", "no_log": False},
+            "session_file": {"type": "path", "no_log": False},
             "wait_timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,

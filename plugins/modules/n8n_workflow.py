@@ -9,21 +9,32 @@ module: n8n_workflow
 short_description: Workflows of n8n, published and proven
 version_added: "0.1.0"
 description:
-  - Creates, updates, publishes and deletes workflows of n8n from n8n's own export JSON, one or many in one session.
+  - Creates, updates, publishes, archives and deletes workflows of n8n from n8n's own export JSON, one or many in one
+    session.
   - Compares what the definition says with one listing of what is there. What n8n adds on its own is no difference,
     and where nothing differs nothing is sent. A definition with C(description) costs one more request, for n8n's
     listing leaves it out.
   - An update keeps the live ids of nodes and webhooks, so that a webhook answers all the while, and publishes the new
     version only after n8n has taken it. When n8n refuses to publish, the old version stays live.
-  - A published webhook is proven to be registered, by a request with a method that starts nothing.
+  - A published webhook is proven to be registered, by a request with a method that starts nothing. With the owner's
+    login every trigger is proven by n8n's own status of the publication. When one fails, n8n's words are reported, and
+    the version that was live is published again, or a new workflow is unpublished again.
+  - Before anything is sent, the structure, cron expressions and intervals, the time zone, credentials, called workflows
+    and paths of webhooks are checked, with the owner's login also whether n8n has the type and version of each node.
+    Without it, n8n stores a node of an unknown type without a word and refuses only to publish it.
+  - Workflows that others call, and error workflows, are brought first. They are known by name, which is
+    C(cachedResultName) in a node that calls one chosen from the list, and name or id in C(settings.errorWorkflow).
+    Ids are n8n's own and differ from one n8n to the next.
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.
-  - A workflow is known by its name; two of one name in n8n are an error.
+  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed
+    in n8n is known by the ids of its nodes, and gets its name back.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
   - bestviable.planner_memory.n8n
   - bestviable.planner_memory.n8n.key
+  - bestviable.planner_memory.n8n.session
 attributes:
   check_mode:
     description: Predicts every step. An n8n that does not answer, or has no key yet, is taken to be empty.
@@ -33,13 +44,17 @@ attributes:
     support: full
 options:
   workflows:
-    description: Many definitions, as O(definition). Use either this or O(definition).
+    description: Many definitions, as O(definition). Use one of this, O(definition) and O(directory).
     type: list
     elements: dict
+  directory:
+    description:
+      - Directory, on the host that runs the module, whose files C(*.json) hold a definition or a list of them each.
+    type: path
   definition:
     description:
       - What n8n's export writes, with at least C(name), C(nodes) and C(connections).
-      - For O(state=absent) C(name) is enough.
+      - For O(state=archived) and O(state=absent) C(name) is enough.
       - Nodes name their credentials; ids of credentials are found by type and name, and a name that n8n does not know
         exactly once is an error.
     type: dict
@@ -47,9 +62,31 @@ options:
     description:
       - V(present) takes care of the content; of a published workflow the new version is published, a new one is not.
       - V(published) and V(unpublished) also take care of whether it runs.
+      - V(archived) puts what is there into n8n's archive, where it does not run, and can be taken out of again.
     type: str
-    choices: [present, published, unpublished, absent]
+    choices: [present, published, unpublished, archived, absent]
     default: present
+  owner_tag:
+    description:
+      - Tag that workflows of this declaration carry in n8n. What does not carry it is somebody else's.
+      - Without a tag every workflow of a declared name is taken for ours.
+    type: str
+  on_existing:
+    description:
+      - What becomes of a workflow that has a declared name and not the O(owner_tag).
+      - V(refuse) fails before anything is sent, V(adopt) makes it ours, V(leave) passes over it.
+    type: str
+    choices: [refuse, adopt, leave]
+    default: refuse
+  prune:
+    description: Whether workflows that carry O(owner_tag) and are declared no longer go where O(prune_to) says.
+    type: bool
+    default: false
+  prune_to:
+    description: V(archived) keeps them and their executions in n8n's archive, V(absent) deletes them for good.
+    type: str
+    choices: [archived, absent]
+    default: archived
   secrets:
     description:
       - Texts in the definitions that nobody may see, like the address of a webhook of a chat or a token in a header.
@@ -71,6 +108,16 @@ EXAMPLES = r"""
     workflows:
       - "{{ lookup('ansible.builtin.file', 'event-logger.json') | from_json }}"
     state: published
+
+- name: Publish all workflows of a directory, and put those away that are no longer in it
+  bestviable.planner_memory.n8n_workflow:
+    api_key_file: /home/david/services/n8n/api_key
+    directory: /home/david/workflows
+    owner_tag: planner-memory
+    prune: true
+    state: published
+    owner_email: david@example.com
+    owner_password: "{{ n8n_owner_password }}"
 
 - name: Publish a workflow that tells a chat
   bestviable.planner_memory.n8n_workflow:
@@ -118,7 +165,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
     KEY_SPEC,
     Api,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Workflows
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import SESSION_SPEC, Session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.source import read_directory
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Policy, Workflows
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
 
@@ -127,25 +176,38 @@ def main() -> None:
         argument_spec={
             **CONNECTION_SPEC,
             **KEY_SPEC,
+            **SESSION_SPEC,
             "workflows": {"type": "list", "elements": "dict"},
             "definition": {"type": "dict"},
+            "directory": {"type": "path"},
             "state": {
                 "type": "str",
-                "choices": ["present", "published", "unpublished", "absent"],
+                "choices": ["present", "published", "unpublished", "archived", "absent"],
                 "default": "present",
             },
+            "owner_tag": {"type": "str"},
+            "on_existing": {"type": "str", "choices": ["refuse", "adopt", "leave"], "default": "refuse"},
+            "prune": {"type": "bool", "default": False},
+            "prune_to": {"type": "str", "choices": ["archived", "absent"], "default": "archived"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
-        mutually_exclusive=[("workflows", "definition")],
-        required_one_of=[("workflows", "definition"), ("api_key", "api_key_file")],
+        mutually_exclusive=[("workflows", "definition", "directory")],
+        required_one_of=[("workflows", "definition", "directory"), ("api_key", "api_key_file")],
+        required_if=[("prune", True, ("owner_tag",))],
     )
     params = module.params
-    wanted = [params["definition"]] if params["workflows"] is None else params["workflows"]
 
     def build() -> Workflows:
+        wanted = params["workflows"]
+        if wanted is None:
+            wanted = read_directory(params["directory"]) if params["directory"] else [params["definition"] or {}]
+        policy = Policy(**{key: params[key] for key in ("state", "owner_tag", "on_existing", "prune", "prune_to")})
         api = Api(params, read_only=module.check_mode)
-        return Workflows(api, wanted, state=params["state"], secrets=params["secrets"])
+        session = Session(
+            params, read_only=module.check_mode, email=params["owner_email"], password=params["owner_password"]
+        )
+        return Workflows(api, wanted, policy, session=session, secrets=params["secrets"])
 
     run_module(module, build)
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional
 
@@ -28,6 +29,16 @@ KEY_SPEC: dict[str, Any] = {
     "api_key_file": {"type": "path", "no_log": False},
 }
 LARGEST_PAGE = 250
+STARTING = re.compile(r"starting up|Cannot (GET|POST|PUT|PATCH|DELETE)", re.IGNORECASE)
+# The scope that a call needs, by the method and the path without its ids.
+SCOPES_OF_CALLS = (
+    (r"(PUT|POST) /workflows/[^/]+/tags", "workflowTags:update"),
+    (r"POST /workflows/[^/]+/(publish|activate)", "workflow:activate"),
+    (r"POST /workflows/[^/]+/(unpublish|deactivate)", "workflow:deactivate"),
+    (r"POST /workflows/[^/]+/(archive|unarchive)", "workflow:delete"),
+)
+VERBS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+KINDS = {"workflows": "workflow", "credentials": "credential", "executions": "execution", "tags": "tag"}
 
 
 def http(params: Mapping[str, Any], *, read_only: bool, headers: Optional[Mapping[str, str]] = None) -> Http:
@@ -47,14 +58,18 @@ def http(params: Mapping[str, Any], *, read_only: bool, headers: Optional[Mappin
     )
 
 
-def read_key(path: str) -> Optional[str]:
-    """The key that is kept in a file, or None where there is no file or nothing in it."""
+def read_private(option: str, path: str) -> Optional[str]:
+    """What is kept in a file that an option names, or None where there is no file or nothing in it."""
     try:
         return Path(path).read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise StackError(f"api_key_file: {path} cannot be read: {error}") from None
+        raise StackError(f"{option}: {path} cannot be read: {error}") from None
+
+
+def read_key(path: str) -> Optional[str]:
+    return read_private("api_key_file", path)
 
 
 def write_private(path: str, text: str) -> None:
@@ -72,6 +87,17 @@ def write_private(path: str, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StackError(f"{path} cannot be written: {error}") from None
+
+
+def scope_of(method: str, path: str) -> Optional[str]:
+    """The scope that a call of the public API needs, as n8n names it."""
+    path = path.removeprefix("/api/v1")
+    for pattern, scope in SCOPES_OF_CALLS:
+        if re.fullmatch(pattern, f"{method} {path}"):
+            return scope
+    kind, _slash, rest = path.strip("/").partition("/")
+    verb = ("read" if rest else "list") if method == "GET" else VERBS.get(method)
+    return f"{KINDS[kind]}:{verb}" if kind in KINDS and verb else None
 
 
 def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) -> dict[str, Mapping[str, Any]]:
@@ -111,7 +137,7 @@ class Api:
             if params["api_key"]
             else "remove the file and let the module n8n_owner make a new one"
         )
-        self._missing = key is None
+        self.missing = key is None
         if key is None and not key_file:
             raise StackError("api_key is empty; give the key, or the api_key_file that holds it")
         if key is None and not read_only:
@@ -125,7 +151,7 @@ class Api:
 
     def list(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """Every item of a collection, page by page."""
-        if self._missing:
+        if self.missing:
             return []
         items: list[dict[str, Any]] = []
         cursor: Optional[str] = None
@@ -136,9 +162,11 @@ class Api:
             except Unreachable as error:
                 if not self.http.read_only:
                     raise
-                self._missing = True
+                self.missing = True
                 self.warnings.append(f"{error}; n8n is taken to be empty")
                 return []
+            if not isinstance(page, Mapping) or not isinstance(page.get("data"), list):
+                raise StackError(f"what answers at {self.url} is no n8n: {path} is no listing; correct url")
             items += page["data"]
             cursor = page.get("nextCursor")
             if not cursor:
@@ -155,12 +183,26 @@ class Api:
             raise self._explain(error) from None
 
     def _explain(self, error: ApiError) -> StackError:
+        details = error.details
         if error.status == 401:
-            return StackError(f"n8n at {self.url} does not accept {self._key}; {self._way_out}", **error.details)
-        if error.status == 403 and error.server_message == "Forbidden":
+            return StackError(f"n8n at {self.url} does not accept {self._key}; {self._way_out}", **details)
+        if error.status == 403:
+            scope = scope_of(details["method"], details["path"])
+            lacks = f"it lacks the scope {scope}" if scope else "it lacks a scope"
+            said = "" if error.server_message == "Forbidden" else f" (n8n says: {error.server_message})"
             return StackError(
-                f"{self._key} may not {error.details['method']} {error.details['path']}; "
-                "give it the scopes that the documentation of n8n_owner lists",
-                **error.details,
+                f"{self._key} may not {details['method']} {details['path']}, for {lacks}{said}; "
+                "make a key with the scopes that the documentation of n8n_owner lists",
+                **details,
             )
+        if "expected JSON, got" in error.server_message or (
+            error.status == 404 and STARTING.search(error.server_message)
+        ):
+            if STARTING.search(error.server_message):
+                return StackError(
+                    f"n8n at {self.url} is still starting; wait until {self.url}/healthz/readiness answers 200, "
+                    "as the module n8n_owner does",
+                    **details,
+                )
+            return StackError(f"what answers at {self.url} is no API of n8n ({error}); correct url", **details)
         return error

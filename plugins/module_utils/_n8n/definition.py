@@ -10,6 +10,21 @@ from collections import Counter
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
+    CALLED,
+    UNRESOLVED,
+    WEBHOOK_TYPE,
+    WorkflowIndex,
+    called_name,
+    called_reference,
+    error_workflow,
+    error_workflow_name,
+    node_id,
+    unknown_calls,
+    webhook_conflict,
+    webhook_nodes,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.schedule import check_schedule
 
 NODE_KEYS = {
     *("id", "name", "type", "typeVersion", "position", "parameters", "credentials", "webhookId", "disabled"),
@@ -21,8 +36,7 @@ SETTINGS_THAT_N8N_DROPS = frozenset({"binaryMode", "credentialResolverId", "reda
 # n8n merges settings: a key that is left out stays for ever, and only these can be taken away, by these values.
 SENTINELS: dict[str, Any] = {"errorWorkflow": "DEFAULT", "timezone": "DEFAULT", "executionTimeout": -1}
 LONGEST_NAME = 128
-WEBHOOK_TYPE = "n8n-nodes-base.webhook"
-UNRESOLVED = "nothing that exists"
+NO_WORKFLOWS = WorkflowIndex()
 HIDDEN = "***"
 DIFFERS = "*** (differs)"
 
@@ -77,6 +91,10 @@ def _check_content(name: str, item: Mapping[str, Any]) -> None:
         if source not in names or target not in names:
             stray = source if source not in names else target
             raise StackError(f"workflow '{name}': connections name '{stray}', and there is no such node; correct it")
+    check_schedule(item)
+    conflict = webhook_conflict(item)
+    if conflict:
+        raise StackError(conflict)
 
 
 def _ends(connections: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -122,9 +140,9 @@ def references(item: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
             yield node["name"], kind, reference_name(reference)
 
 
-def unresolved(item: Mapping[str, Any], index: CredentialIndex) -> list[str]:
-    """One sentence for each credential that a workflow refers to and n8n could not find."""
-    found = []
+def unresolved(item: Mapping[str, Any], index: CredentialIndex, flows: WorkflowIndex = NO_WORKFLOWS) -> list[str]:
+    """One sentence for each credential or workflow that a workflow refers to and n8n could not find."""
+    found = unknown_calls(item, flows)
     for node, kind, name in references(item):
         count = index.count(kind, name)
         if count != 1:
@@ -136,13 +154,16 @@ def unresolved(item: Mapping[str, Any], index: CredentialIndex) -> list[str]:
     return found
 
 
-def normal_form(item: Mapping[str, Any], index: Optional[CredentialIndex] = None) -> dict[str, Any]:
+def normal_form(
+    item: Mapping[str, Any], index: Optional[CredentialIndex] = None, flows: WorkflowIndex = NO_WORKFLOWS
+) -> dict[str, Any]:
     """What is compared.
 
     :param index: given for a live workflow, whose references are then checked against what exists
+    :param flows: what the workflows that are called are named
     """
     form: dict[str, Any] = {
-        "nodes": {node["name"]: _node_form(node, index) for node in item["nodes"]},
+        "nodes": {node["name"]: _node_form(node, index, flows) for node in item["nodes"]},
         "connections": item["connections"],
         "settings": {
             key: value
@@ -150,18 +171,26 @@ def normal_form(item: Mapping[str, Any], index: Optional[CredentialIndex] = None
             if key not in SETTINGS_THAT_N8N_DROPS and SENTINELS.get(key) != value
         },
     }
+    called = error_workflow(item)
+    if called is not None:
+        form["settings"]["errorWorkflow"] = error_workflow_name(called, flows)
     if item.get("description") is not None:
         form["description"] = item["description"]
     return form
 
 
-def _node_form(node: Mapping[str, Any], index: Optional[CredentialIndex]) -> dict[str, Any]:
+def _node_form(node: Mapping[str, Any], index: Optional[CredentialIndex], flows: WorkflowIndex) -> dict[str, Any]:
     form = {key: value for key, value in node.items() if key not in (*IDENTITY_KEYS, "credentials")}
     if node.get("credentials"):
         form["credentials"] = {
             kind: _reference_form(reference, index, bool(node.get("disabled")))
             for kind, reference in node["credentials"].items()
         }
+    reference = called_reference(node)
+    if reference is not None:
+        live = index is not None
+        name = (flows.name_of(reference.get("value")) or UNRESOLVED) if live else called_name(reference, flows)
+        form["parameters"] = {**node["parameters"], CALLED: name}
     return form
 
 
@@ -219,7 +248,10 @@ def readable(value: Any) -> Any:
 
 
 def request_body(
-    wanted: Mapping[str, Any], index: CredentialIndex, live: Optional[Mapping[str, Any]] = None
+    wanted: Mapping[str, Any],
+    index: CredentialIndex,
+    live: Optional[Mapping[str, Any]] = None,
+    flows: WorkflowIndex = NO_WORKFLOWS,
 ) -> dict[str, Any]:
     """What is sent to create a workflow, or to update a live one.
 
@@ -230,16 +262,24 @@ def request_body(
         for key, value in (wanted.get("settings") or {}).items()
         if key not in SETTINGS_THAT_N8N_DROPS and SENTINELS.get(key) != value
     }
+    called = error_workflow(wanted)
+    if called is not None:
+        settings["errorWorkflow"] = flows.id_of(error_workflow_name(called, flows)) or called
     identity: dict[tuple[str, str], Mapping[str, Any]] = {}
+    taken: set[str] = set()
     if live is not None:
         identity = {(node["name"], node["type"]): node for node in live["nodes"]}
+        taken = {node["id"] for node in live["nodes"] if node.get("id")}
         there = live.get("settings") or {}
         settings.update({key: value for key, value in SENTINELS.items() if key in there and key not in settings})
+    nodes = []
+    for node in wanted["nodes"]:
+        kept = {key: value for key, value in identity.get((node["name"], node["type"]), {}).items() if value}
+        kept = {key: kept[key] for key in IDENTITY_KEYS if key in kept} or _new_identity(wanted["name"], node, taken)
+        nodes.append(_request_node(node, index, flows, kept))
     body: dict[str, Any] = {
         "name": wanted["name"],
-        "nodes": [
-            _request_node(node, index, identity.get((node["name"], node["type"]), {})) for node in wanted["nodes"]
-        ],
+        "nodes": nodes,
         "connections": wanted["connections"],
         "settings": settings,
     }
@@ -248,25 +288,38 @@ def request_body(
     return body
 
 
-def _request_node(node: Mapping[str, Any], index: CredentialIndex, live: Mapping[str, Any]) -> dict[str, Any]:
-    sent = {**node, **{key: live[key] for key in IDENTITY_KEYS if live.get(key)}}
+def _new_identity(workflow: str, node: Mapping[str, Any], taken: set[str]) -> dict[str, str]:
+    """Ids that follow from the names, so that a workflow that is renamed in n8n is known again.
+
+    A webhook without an id of its own would be registered under another path by some versions of n8n.
+    """
+    made = node_id(workflow, node)
+    if made in taken:  # of a node that had this name and was of another type
+        return {}
+    webhook = node["type"] == WEBHOOK_TYPE and not node.get("webhookId")
+    return {"id": made, **({"webhookId": made} if webhook else {})}
+
+
+def _request_node(
+    node: Mapping[str, Any], index: CredentialIndex, flows: WorkflowIndex, identity: Mapping[str, Any]
+) -> dict[str, Any]:
+    sent = {**node, **identity}
     if node.get("credentials"):
         sent["credentials"] = {
             kind: {"id": index.resolve(kind, reference_name(reference)), "name": reference_name(reference)}
             for kind, reference in node["credentials"].items()
         }
+    reference = called_reference(node)
+    if reference is not None:
+        name = called_name(reference, flows)
+        called = {"__rl": True, "mode": "list", "value": flows.id_of(name) or "", "cachedResultName": name}
+        sent["parameters"] = {**node["parameters"], CALLED: called}
     return sent
 
 
 def webhooks(item: Mapping[str, Any]) -> list[tuple[str, frozenset[str]]]:
     """(path, methods) of the webhooks whose path is known without running anything."""
     found: dict[str, set[str]] = {}
-    for node in item["nodes"]:
-        if node["type"] != WEBHOOK_TYPE or node.get("disabled"):
-            continue
-        parameters = node["parameters"] or {}
-        path = str(parameters.get("path", "")).strip("/")
-        methods = parameters.get("httpMethod", "GET")
-        if path and ":" not in path and not path.startswith("="):
-            found.setdefault(path, set()).update(methods if isinstance(methods, list) else [str(methods)])
+    for _node, method, path in webhook_nodes(item):
+        found.setdefault(path, set()).add(method)
     return [(path, frozenset(methods)) for path, methods in sorted(found.items())]

@@ -14,12 +14,13 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     StackError,
     Unreachable,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer, Http
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     http,
     read_key,
     write_private,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 SCOPES = (
@@ -44,6 +45,7 @@ SCOPES = (
     "workflowTags:update",
 )
 POLL_SECONDS = 0.5
+NO_PASSWORD = "password: it is needed to make an API key, and it is empty; give the owner's password"
 
 
 def decide(current: Mapping[str, str], email: str, label: str, key_file: str) -> Plan:
@@ -64,9 +66,15 @@ class Owner:
         self.params = params
         self.read_only = read_only
         self.anonymous = http(params, read_only=read_only)
-        self._session: Any = None
+        self._session = Session(
+            params, read_only=read_only, email=params["email"], password=params["password"], option="password"
+        )
 
     def observe(self) -> dict[str, str]:
+        """A key that is accepted says all that is to be known, in one request."""
+        kept = read_key(self.params["api_key_file"])
+        if kept is not None and self._accepts_at_once(kept):
+            return {"owner": "set up", "api_key": "works"}
         if not self._wait_until_ready():
             return {"owner": "missing", "api_key": "missing"}
         key = read_key(self.params["api_key_file"])
@@ -83,7 +91,7 @@ class Owner:
         if operation.verb == "set_up":
             self._set_up()
         else:
-            self._make_key(self._session or self._log_in())
+            self._make_key(self._logged_in())
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"api_key_file": self.params["api_key_file"]}
@@ -116,6 +124,12 @@ class Owner:
                 )
             time.sleep(POLL_SECONDS)
 
+    def _accepts_at_once(self, key: str) -> bool:
+        try:
+            return self._accepts(key)
+        except (ApiError, Unreachable):
+            return False
+
     def _accepts(self, key: str) -> bool:
         client = http(self.params, read_only=True, headers={"X-N8N-API-KEY": key})
         answer = client.get(
@@ -130,33 +144,18 @@ class Owner:
             "lastName": self.params["last_name"],
             "password": self._password(),
         }
-        answer = self.anonymous.post("/rest/owner/setup", json=body)
-        self._session = self._with_cookie(answer)
+        self._session.take(self.anonymous.post("/rest/owner/setup", json=body))
 
-    def _log_in(self) -> Http:
-        body = {"emailOrLdapLoginId": self.params["email"], "password": self._password()}
-        answer = self.anonymous.post("/rest/login", json=body, expect=(200, 401, 429))
-        if answer.status == 401:
-            raise StackError(
-                f"password: n8n at {self.params['url']} does not accept it for {self.params['email']}; give the "
-                "owner's password, or work with an API key of your own"
-            )
-        if answer.status == 429:
-            wait = answer.headers.get("Retry-After", "60")
-            raise StackError(f"n8n takes five logins a minute and had them; try again in {wait} s")
-        return self._with_cookie(answer)
+    def _logged_in(self) -> Http:
+        client = self._session.client()
+        if client is None:
+            raise StackError(NO_PASSWORD)
+        return client
 
     def _password(self) -> str:
         if not self.params["password"]:
-            raise StackError("password: it is needed to make an API key, and it is empty; give the owner's password")
+            raise StackError(NO_PASSWORD)
         return self.params["password"]
-
-    def _with_cookie(self, answer: Answer) -> Http:
-        """A transport with the session; the cookie is sent by hand, for n8n may have marked it for HTTPS only."""
-        cookie = answer.headers.get("Set-Cookie", "").split(";", 1)[0]
-        if not cookie.startswith("n8n-auth="):
-            raise StackError(f"n8n at {self.params['url']} gave no session; is this an n8n?")
-        return http(self.params, read_only=self.read_only, headers={"Cookie": cookie})
 
     def _make_key(self, session: Http) -> None:
         label = self.params["api_key_label"]

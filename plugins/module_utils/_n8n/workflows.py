@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-import re
 import time
+from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
+    NO_WORKFLOWS,
     CredentialIndex,
     changes,
     check_wanted,
@@ -24,12 +26,29 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     unresolved,
     webhooks,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
+    WorkflowIndex,
+    in_order,
+    renamed,
+    webhook_conflict,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
-PATIENCE_SECONDS = 20.0
-POLL_SECONDS = 0.2
 MISSING = "missing"
-PROBE_METHODS = ("GET", "DELETE", "PATCH")
+NAME_ONLY = ("archived", "absent")  # states for which a name says all
+LIVE = ("published", "an older version")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may be touched, and what becomes of the rest."""
+
+    state: str
+    owner_tag: Optional[str] = None
+    on_existing: str = "refuse"
+    prune: bool = False
+    prune_to: str = "archived"
 
 
 def publication(live: Mapping[str, Any]) -> str:
@@ -41,81 +60,186 @@ def publication(live: Mapping[str, Any]) -> str:
     return "published" if live.get("activeVersionId") in (None, live.get("versionId")) else "an older version"
 
 
+def tags_of(live: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["name"]: tag["id"] for tag in live.get("tags") or ()}
+
+
 class Workflows:
-    """Brings the declared workflows, and no others, to ``state``."""
+    """Brings the declared workflows to ``policy.state``, and with ``prune`` those away that were declared once."""
 
     def __init__(
-        self, api: Api, wanted: Sequence[Mapping[str, Any]], *, state: str, secrets: Sequence[str] = ()
-    ) -> None:  # fmt: skip
-        check_wanted(wanted, content=state != "absent")
+        self,
+        api: Api,
+        wanted: Sequence[Mapping[str, Any]],
+        policy: Policy,
+        *,
+        session: Session,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.content = policy.state not in NAME_ONLY
+        check_wanted(wanted, content=self.content)
+        if policy.prune and not self.content:
+            raise StackError(
+                f"prune does not go with state={policy.state}; it goes with a declaration of what is to stay"
+            )
         self.api = api
-        self.state = state
-        self._secrets = [secret for secret in secrets if secret]
+        self.policy = policy
         self.wanted = {item["name"]: item for item in wanted}
+        self._publisher = publishing.Publisher(api, session)
+        self._secrets = [secret for secret in secrets if secret]
         self._live: dict[str, Mapping[str, Any]] = {}
+        self._strays: dict[str, Mapping[str, Any]] = {}
+        self._others: list[Mapping[str, Any]] = []
         self._index = CredentialIndex()
+        self._flows: WorkflowIndex = NO_WORKFLOWS
         self._unresolved: list[str] = []
-        self._taken: dict[str, frozenset[str]] = {}
+        self._tag_ids: dict[str, str] = {}
+        self._checked = False
+
+    # -- observe
 
     def observe(self) -> dict[str, Any]:
         """The whole live state; ``plan`` reduces it to what differs."""
         listing = self.api.list("/workflows", excludePinnedData="true")
         self._live = by_name(listing, self.wanted, "workflow")
-        for path, methods in (webhook for item in listing for webhook in webhooks(item)):
-            self._taken[path] = self._taken.get(path, frozenset()) | methods
+        self._find_strays(listing)
+        self._flows = WorkflowIndex(listing, self.wanted if self.content else ())
         for name, live in self._live.items():
-            if self.state != "absent" and self.wanted[name].get("description") is not None:
+            self._flows.add(live["id"], name)
+        self._publisher.taken = {}
+        for item in listing:
+            self._tag_ids.update(tags_of(item))
+            for path, methods in webhooks(item):
+                self._publisher.taken[path] = self._publisher.taken.get(path, frozenset()) | methods
+        for name, live in self._live.items():
+            if self.content and self.wanted[name].get("description") is not None:
                 self._live[name] = self.api.call("GET", f"/workflows/{live['id']}")
-        if self.state != "absent" and any(list(references(item)) for item in self.wanted.values()):
+        if self.content and any(list(references(item)) for item in self.wanted.values()):
             self._index = CredentialIndex(self.api.list("/credentials"))
-        return {name: self._state_of(name) for name in sorted(self._live)}
+        state = {name: self._state_of(name) for name in sorted(self._live)}
+        state.update({name: {"publication": publication(live)} for name, live in sorted(self._strays.items())})
+        return state
+
+    def _find_strays(self, listing: Sequence[Mapping[str, Any]]) -> None:
+        """What carries our tag under no declared name: somebody renamed it, or it is declared no longer."""
+        known = {live["id"] for live in self._live.values()}
+        self._others = [item for item in listing if item["id"] not in known]
+        strays = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
+        for name in sorted(set(self.wanted) - set(self._live)) if self.content else ():
+            found = renamed(self.wanted[name], strays)
+            if found is not None:
+                self._live[name] = found
+                strays = [item for item in strays if item is not found]
+        self._strays = {}
+        for item in strays if self.policy.prune else ():
+            clear = item["name"] not in self._strays
+            self._strays[item["name"] if clear else f"{item['name']} ({item['id']})"] = item
+        gone = {live["id"] for live in (*self._live.values(), *self._strays.values())}
+        self._others = [item for item in self._others if item["id"] not in gone]
+
+    def _owned(self, live: Mapping[str, Any]) -> bool:
+        return self.policy.owner_tag is None or self.policy.owner_tag in tags_of(live)
 
     def _state_of(self, name: str) -> dict[str, Any]:
         live = self._live[name]
-        if self.state == "absent":
+        if not self.content:
             return {"publication": publication(live)}
-        wanted = normal_form(self.wanted[name])
-        return {**managed_part(normal_form(live, self._index), wanted), "publication": publication(live)}
+        wanted = normal_form(self.wanted[name], flows=self._flows)
+        form = {**managed_part(normal_form(live, self._index, self._flows), wanted), "publication": publication(live)}
+        if live["name"] != name:
+            form["name"] = live["name"]
+        if self.policy.owner_tag is not None and self._owned(live):
+            form["owner_tag"] = self.policy.owner_tag
+        return form
+
+    # -- plan
 
     def plan(self, current: Mapping[str, Any]) -> Plan:
+        mine = [name for name in self.wanted if not self._left_alone(name)]
+        items = {name: self.wanted[name] for name in mine}
         self._unresolved = []
-        if self.state != "absent":
-            self._unresolved = [words for item in self.wanted.values() for words in unresolved(item, self._index)]
-        warnings = tuple(self.api.warnings or self._unresolved)
+        if self.content:
+            self._unresolved = [
+                words for item in items.values() for words in unresolved(item, self._index, self._flows)
+            ]
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         operations: list[Operation] = []
-        for name in sorted(self.wanted):
-            seen = current.get(name)
-            if self.state == "absent":
-                steps, was, becomes = self._removal(name, seen), seen, None
-            elif seen is None:
-                steps, was, becomes = self._creation(name), None, self._summary(name)
-            else:
-                steps, was, becomes = self._update(name, seen)
+        for name in [*self._strays, *(in_order(items, self._flows) if self.content else sorted(mine))]:
+            steps, was, becomes = self._decide(name, current.get(name))
             if steps:
                 operations += steps
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
-        return Plan(before, after, tuple(operations), warnings)
+        self._refuse_conflicts(operations)
+        return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
+
+    def _left_alone(self, name: str) -> bool:
+        live = self._live.get(name)
+        if live is None or self._owned(live) or self.policy.on_existing == "adopt":
+            return False
+        if self.policy.on_existing == "leave":
+            return True
+        raise StackError(
+            f"workflow '{name}' (id {live['id']}) is in n8n already and does not carry the tag "
+            f"'{self.policy.owner_tag}', so it is somebody else's; rename one of them, or set on_existing to adopt, "
+            "which overwrites it, or to leave, which passes over it"
+        )
+
+    def _decide(self, name: str, seen: Optional[Mapping[str, Any]]) -> tuple[list[Operation], Any, Any]:
+        if name in self._strays:
+            assert seen is not None
+            return self._removal(name, seen, self.policy.prune_to, ", which is no longer declared")
+        if not self.content:
+            return self._removal(name, seen, self.policy.state) if seen is not None else ([], None, None)
+        return (self._creation(name), None, self._summary(name)) if seen is None else self._update(name, seen)
 
     @staticmethod
-    def _removal(name: str, seen: Optional[Mapping[str, Any]]) -> list[Operation]:
-        return [Operation("delete", name, f"delete workflow '{name}'")] if seen is not None else []
+    def _removal(
+        name: str, seen: Mapping[str, Any], state: str, why: str = ""
+    ) -> tuple[list[Operation], Any, Optional[dict[str, str]]]:
+        if state == "absent":
+            return [Operation("delete", name, f"delete workflow '{name}'{why}")], dict(seen), None
+        if seen["publication"] == "archived":
+            return [], None, None
+        return [Operation("archive", name, f"archive workflow '{name}'{why}")], dict(seen), {"publication": "archived"}
+
+    def _refuse_conflicts(self, operations: Sequence[Operation]) -> None:
+        """:raises StackError: where two workflows would answer on one path, which n8n says only half way through"""
+        if not self.content or self.policy.state == "unpublished":
+            return
+        alive = [
+            {**item, **(item.get("activeVersion") or {}), "id": item["id"], "name": item["name"]}
+            for item in self._others
+            if item.get("active") and not item.get("isArchived")
+        ]
+        touched = {operation.target for operation in operations if operation.verb != "unpublish"} & set(self.wanted)
+        live = {name for name, item in self._live.items() if item.get("active")}
+        runs = [name for name in self.wanted if self.policy.state == "published" or name in live]
+        for name in (name for name in runs if name in touched):
+            declared = [self.wanted[other] for other in runs if other != name]
+            conflict = webhook_conflict(self.wanted[name], [*alive, *declared])
+            if conflict:
+                raise StackError(conflict)
 
     def _creation(self, name: str) -> list[Operation]:
         count = len(self.wanted[name]["nodes"])
-        steps = [Operation("create", name, f"create workflow '{name}' with {count} nodes")]
-        if self.state == "published":
+        steps = [Operation("create", name, f"create workflow '{name}' with {count} nodes"), *self._tagging(name)]
+        if self.policy.state == "published":
             steps.append(Operation("publish", name, f"publish workflow '{name}'"))
         return steps
 
+    def _tagging(self, name: str) -> list[Operation]:
+        tag = self.policy.owner_tag
+        return [] if tag is None else [Operation("tag", name, f"mark workflow '{name}' with the tag '{tag}'")]
+
     def _summary(self, name: str) -> dict[str, Any]:
-        form = normal_form(self.wanted[name])
+        form = normal_form(self.wanted[name], flows=self._flows)
         return {
             "nodes": {node: item["type"] for node, item in form["nodes"].items()},
             "settings": form["settings"],
-            "publication": "published" if self.state == "published" else "unpublished",
+            "publication": "published" if self.policy.state == "published" else "unpublished",
+            **({} if self.policy.owner_tag is None else {"owner_tag": self.policy.owner_tag}),
         }
 
     def _wanted_state(self, name: str, seen: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,42 +249,72 @@ class Workflows:
             "present": {"archived": "unpublished", "an older version": "published"}.get(
                 seen["publication"], seen["publication"]
             ),
-        }[self.state]
-        return {**normal_form(self.wanted[name]), "publication": published}
+        }[self.policy.state]
+        form = {**normal_form(self.wanted[name], flows=self._flows), "publication": published}
+        if "name" in seen:
+            form["name"] = name
+        if self.policy.owner_tag is not None:
+            form["owner_tag"] = self.policy.owner_tag
+        return form
 
     def _update(self, name: str, seen: Mapping[str, Any]) -> tuple[list[Operation], dict[str, Any], dict[str, Any]]:
         wanted = self._wanted_state(name, seen)
         found = changes(seen, wanted, secrets=self._secrets)
         steps: list[Operation] = []
         was, becomes = seen["publication"], wanted["publication"]
-        content = sorted(path for path in found if path != "publication")
+        content = sorted(path for path in found if path not in ("publication", "owner_tag"))
         if was == "archived":
             steps.append(Operation("unarchive", name, f"take workflow '{name}' out of the archive"))
-        if becomes == "unpublished" and was in ("published", "an older version"):
+        if becomes == "unpublished" and was in LIVE:
             steps.append(Operation("unpublish", name, f"unpublish workflow '{name}'"))
         if content:
             new_version = any(path.split(".", 1)[0] in ("nodes", "connections") for path in content)
+            again = any(path.startswith("settings") for path in content) and not new_version
             words = f"update workflow '{name}': {_short(content)}"
-            steps.append(Operation("update", name, words, {"hold": new_version}))
+            if "name" in seen:
+                words += f" (it was renamed to '{seen['name']}')"
+            prove = again and was == becomes == "published"
+            steps.append(Operation("update", name, words, {"hold": not again, "prove": prove}))
             if new_version and was == "published" and becomes == "published":
                 steps.append(Operation("publish", name, f"publish the new version of workflow '{name}'"))
+        if "owner_tag" in found:
+            steps += self._tagging(name)
         if becomes == "published" and was != "published":
             steps.append(Operation("publish", name, f"publish workflow '{name}'"))
         return steps, {p: pair[0] for p, pair in found.items()}, {p: pair[1] for p, pair in found.items()}
 
+    # -- apply
+
+    def rehearse(self, plan: Plan) -> None:
+        """What a run would stop at before it sends anything, as far as it is no matter of order."""
+        self._check_nodes()
+
     def apply(self, operation: Operation) -> None:
         if self._unresolved:
             raise StackError(self._unresolved[0], unresolved=self._unresolved)
+        self._check_nodes()
         getattr(self, f"_{operation.verb}_one")(operation.target, **operation.args)
+
+    def _check_nodes(self) -> None:
+        """:raises StackError: for a node that n8n would store without a word, and refuse only when it is published"""
+        if self._checked or not self.content or self.api.missing:
+            return
+        self._checked = True
+        client = self._publisher.session.client()
+        known = publishing.node_types(client) if client is not None else None
+        wrong = publishing.unknown_nodes(self.wanted.values(), known) if known else []
+        if wrong:
+            raise StackError(wrong[0], unknown_nodes=wrong)
 
     def settle(self, plan: Plan) -> Any:
         """What ``plan.after`` named, as it is now; what else differs from the declaration shows up beside it."""
         current = self.observe()
-        if self.state == "absent":
-            return current
         seen: dict[str, Any] = {}
         for name, expected in plan.after.items():
             if name not in current:
+                continue
+            if name in self._strays or not self.content:
+                seen[name] = current[name]
                 continue
             remaining = changes(current[name], self._wanted_state(name, current[name]), secrets=self._secrets)
             state = dict(expected)
@@ -169,6 +323,8 @@ class Workflows:
                 state.pop("publication")
             lasting = {path: MISSING if pair[0] is None else readable(pair[0]) for path, pair in remaining.items()}
             seen[name] = {**state, **lasting}
+        removed = {operation.target for operation in plan.operations if operation.verb == "delete"}
+        seen.update({name: current[name] for name in removed & set(current)})
         return seen
 
     def result(self, _state: Any) -> dict[str, Any]:
@@ -183,70 +339,66 @@ class Workflows:
             }
         }
 
-    def _call(self, name: str, method: str, path: str, **kwargs: Any) -> Any:
-        try:
-            return self.api.call(method, path, **kwargs)
-        except ApiError as error:
-            raise StackError(f"workflow '{name}': {error}", **error.details) from None
+    def _item(self, name: str) -> Mapping[str, Any]:
+        return self._strays[name] if name in self._strays else self._live[name]
 
-    def _id(self, name: str) -> str:
-        return self._live[name]["id"]
+    def _path(self, name: str, step: str = "") -> str:
+        return f"/workflows/{self._item(name)['id']}{step}"
 
     def _create_one(self, name: str) -> None:
         wanted = self.wanted[name]
-        made = self._call(name, "POST", "/workflows", json=request_body(wanted, self._index), expect=(200, 201))
+        body = request_body(wanted, self._index, flows=self._flows)
+        made = self._publisher.call(name, "POST", "/workflows", json=body, expect=(200, 201))
         self._live[name] = made
-        if wanted.get("description") is not None:
-            self._update_one(name, hold=True)
+        self._flows.add(made["id"], name)
+        if wanted.get("description") is not None or body != request_body(wanted, self._index, flows=self._flows):
+            self._update_one(name, hold=True)  # words that only an update takes, or a call of itself
 
-    def _update_one(self, name: str, *, hold: bool) -> None:
+    def _update_one(self, name: str, *, hold: bool, prove: bool = False) -> None:
         """``hold`` leaves the published version live; without it n8n registers the triggers anew."""
-        body = request_body(self.wanted[name], self._index, self._live[name])
+        live = self._live[name]
+        body = request_body(self.wanted[name], self._index, live, self._flows)
         params = {"publishIfActive": "false"} if hold else None
-        self._call(name, "PUT", f"/workflows/{self._id(name)}", json=body, params=params)
+        answer = self._publisher.call(name, "PUT", self._path(name), json=body, params=params)
+        self._live[name] = {**live, **{key: answer[key] for key in ("versionId", "nodes") if key in answer}}
+        if prove:
+            self._publisher.prove(name, self._live[name], self.wanted[name])
+
+    def _tag_one(self, name: str) -> None:
+        tag = str(self.policy.owner_tag)
+        if tag not in self._tag_ids:
+            self._tag_ids.update({item["name"]: item["id"] for item in self.api.list("/tags")})
+        if tag not in self._tag_ids:
+            self._tag_ids[tag] = self.api.call("POST", "/tags", json={"name": tag}, expect=(200, 201))["id"]
+        ids = sorted({*tags_of(self._live[name]).values(), self._tag_ids[tag]})
+        self._publisher.call(name, "PUT", self._path(name, "/tags"), json=[{"id": one} for one in ids])
 
     def _publish_one(self, name: str) -> None:
-        self._call(name, "POST", f"/workflows/{self._id(name)}/publish", json={})
-        for path, methods in webhooks(self.wanted[name]):
-            self._prove(name, path, methods)
+        self._publisher.publish(name, self._live[name], self.wanted[name])
 
     def _unpublish_one(self, name: str) -> None:
-        self._call(name, "POST", f"/workflows/{self._id(name)}/unpublish", json={})
+        self._publisher.call(name, "POST", self._path(name, "/unpublish"), json={})
+        self._publisher.freed = True
+
+    def _archive_one(self, name: str) -> None:
+        self._publisher.call(name, "POST", self._path(name, "/archive"), json={})
+        self._publisher.freed = True
 
     def _unarchive_one(self, name: str) -> None:
-        self._call(name, "POST", f"/workflows/{self._id(name)}/unarchive", json={})
+        self._publisher.call(name, "POST", self._path(name, "/unarchive"), json={})
 
     def _delete_one(self, name: str) -> None:
-        if self._live[name].get("active"):
+        if self._item(name).get("active"):
             self._unpublish_one(name)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + publishing.PATIENCE_SECONDS
         while True:
             try:
-                self.api.call("DELETE", f"/workflows/{self._id(name)}", expect=(200, 404))
+                self.api.call("DELETE", self._path(name), expect=(200, 404))
                 return
             except ApiError as error:
                 if error.status != 409 or time.monotonic() >= deadline:
                     raise
-            time.sleep(POLL_SECONDS)
-
-    def _prove(self, name: str, path: str, methods: frozenset[str]) -> None:
-        """Wait until n8n says that the path is registered, asked with a method that starts no workflow at all."""
-        taken = methods | self._taken.get(path, frozenset())
-        harmless = next((method for method in PROBE_METHODS if method not in taken), None)
-        if harmless is None:
-            return
-        registered = re.compile(rf"not registered for {harmless} requests", re.IGNORECASE)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            answer = self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
-            if registered.search(answer.text):
-                return
-            if time.monotonic() >= deadline:
-                raise StackError(
-                    f"workflow '{name}' is published, but n8n did not register its webhook /webhook/{path} within "
-                    f"{PATIENCE_SECONDS:.0f} s; its log says why"
-                )
-            time.sleep(POLL_SECONDS)
+            time.sleep(publishing.POLL_SECONDS)
 
 
 def _short(paths: Sequence[str]) -> str:

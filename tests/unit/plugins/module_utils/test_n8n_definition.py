@@ -17,6 +17,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     unresolved,
     webhooks,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import node_id
 
 
 def node(name: str = "Hook", **over: Any) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def test_a_body_keeps_the_live_ids_and_removes_settings_by_their_sentinels() -> 
     )
     wanted = workflow(node(id="mine"), node("Other", id="other"), settings={"executionOrder": "v1"}, description="new")
     body = request_body(wanted, INDEX, live)
-    assert [(item["id"], item.get("webhookId")) for item in body["nodes"]] == [("live", "hook"), ("other", None)]
+    assert [(item["id"], item.get("webhookId")) for item in body["nodes"]] == [("live", "hook"), ("other", "other")]
     assert body["settings"] == {
         "executionOrder": "v1",
         "timezone": "DEFAULT",
@@ -156,7 +157,9 @@ def test_a_body_keeps_the_live_ids_and_removes_settings_by_their_sentinels() -> 
 
 def test_a_node_that_became_another_type_gets_no_old_id() -> None:
     body = request_body(workflow(node(type="other")), INDEX, workflow(node(id="live")))
-    assert "id" not in body["nodes"][0]
+    assert body["nodes"][0]["id"] == node_id("w", node())
+    again = request_body(workflow(node(type="other")), INDEX, workflow(node(id=node_id("w", node()))))
+    assert "id" not in again["nodes"][0]
 
 
 def test_a_new_workflow_is_sent_without_sentinels_and_description() -> None:

@@ -143,7 +143,11 @@ def test_two_of_one_name_are_an_error(options: dict[str, Any]) -> None:
     ("status", "message", "sentence"),
     [
         (401, "Unauthorized", "does not accept api_key; make one in n8n under Settings > n8n API"),
-        (403, "Forbidden", "api_key may not GET /api/v1/credentials; give it the scopes"),
+        (
+            403,
+            "Forbidden",
+            "api_key may not GET /api/v1/credentials, for it lacks the scope credential:list; make a key",
+        ),
         (500, "boom", "GET /api/v1/credentials answered 500: boom"),
     ],
 )

@@ -5,7 +5,8 @@ from typing import Any, Optional
 
 import pytest
 import responses
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import workflows
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import node_id
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import publication
 from responses.matchers import json_params_matcher, query_param_matcher
 from responses.registries import OrderedRegistry
@@ -22,7 +23,7 @@ PG = {"id": "c1", "name": "pg", "type": "postgres"}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflows, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
 
 
 def definition(**over: Any) -> dict[str, Any]:
@@ -84,8 +85,8 @@ def sent(query: str = "SELECT 1", *, ids: bool = True, **over: Any) -> dict[str,
     body = {key: source[key] for key in ("name", "nodes", "connections", "settings")}
     if not ids:
         for node in body["nodes"]:
-            node.pop("id")
-            node.pop("webhookId", None)
+            node["id"] = node_id("w", {"name": node["name"]})
+        body["nodes"][0]["webhookId"] = body["nodes"][0]["id"]
     return body
 
 
@@ -100,7 +101,8 @@ def probe(*messages: str) -> None:
 
 def run(state: str, *, check: bool = False, **over: Any) -> dict[str, Any]:
     params = {"url": BASE, "api_key": "canary-key", "definition": definition(), "state": state, **over}
-    return run_module("n8n_workflow", params, check=check)
+    given = {key: value for key, value in params.items() if value is not None}
+    return run_module("n8n_workflow", given, check=check)
 
 
 def ordered(test: Any) -> Any:
@@ -169,6 +171,7 @@ def test_settings_alone_make_no_version_and_are_sent_so_that_triggers_register_a
     listing(live(settings={"executionOrder": "v1", "timezone": "UTC"}), credentials=[PG])
     body = {**sent(), "settings": {"executionOrder": "v1", "timezone": "DEFAULT"}}
     responses.put(f"{API}/w1", json=live(), match=[query_param_matcher({}), json_params_matcher(body)])
+    probe(REGISTERED)
     listing(live(), credentials=[PG])
     result = run("published")
     assert result["actions"] == ["update workflow 'w': settings.timezone"]
@@ -255,11 +258,12 @@ def test_a_refusal_to_publish_names_the_workflow_and_what_was_done() -> None:
 
 @ordered
 def test_a_webhook_that_never_registers_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflows, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
     listing(draft(), credentials=[PG])
     publish()
     probe(NOT_YET)
-    with pytest.raises(ModuleFailed, match="did not register its webhook /webhook/events/log within 0 s"):
+    responses.post(f"{API}/w1/unpublish", json={})
+    with pytest.raises(ModuleFailed, match=r"did not register its webhook .*; it is unpublished again"):
         run("published")
 
 

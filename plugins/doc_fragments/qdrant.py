@@ -30,6 +30,13 @@ options:
     description: Seconds for connecting and for each answer; building an index over many points may need more.
     type: float
     default: 30
+  retries:
+    description:
+      - How often a refused connection and an answer 429, 502, 503 or 504 are tried again, after half a second,
+        doubling, or as long as C(Retry-After) says, at most a minute.
+      - A POST or PATCH is repeated only when it never left this host.
+    type: int
+    default: 3
 requirements:
   - requests (Python library, on the target host)
 """

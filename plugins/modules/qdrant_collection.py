@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_collection
-short_description: Manage Qdrant collections and their payload indexes
+short_description: Manage Qdrant collections, their payload indexes and aliases
 version_added: "0.1.0"
 author:
   - bestviable.planner_memory contributors (@bestviable)
@@ -18,7 +18,8 @@ description:
     vectors or indexes that are not declared.
   - Settings that Qdrant changes in place are changed in place, field by field. No point is lost by changing a setting.
   - What Qdrant cannot change, such as the size of a vector, fails before anything is touched, and says how many points
-    a new collection would lose.
+    a new collection would lose; O(on_immutable) offers two ways on.
+  - An option that the server is too old for is an error, asked before anything is touched, and read back afterwards.
   - A run reads the list of collections once and each declared collection once; when nothing differs, it writes nothing.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
@@ -43,42 +44,116 @@ options:
     description:
       - The unnamed vector as a dictionary with C(size) and C(distance), or a dictionary of such dictionaries by name.
       - C(distance) is one of C(Cosine), C(Dot), C(Euclid), C(Manhattan).
-      - C(on_disk), C(hnsw_config) and C(quantization_config) are changed in place. C(size), C(distance), C(datatype)
-        and C(multivector_config) are given at creation and never change.
-      - Needed when the collection does not exist.
+      - C(on_disk), C(memory), C(hnsw_config) and C(quantization_config) are changed in place. C(size), C(distance),
+        C(datatype) and C(multivector_config) are given at creation; see O(on_immutable).
+      - A named vector that is missing is added beside the others, which takes Qdrant 1.18. None is ever removed.
+      - This or O(sparse_vectors) is needed when the collection does not exist.
     type: dict
+  sparse_vectors:
+    description:
+      - Sparse vectors by name, each a dictionary that may have C(index) and C(modifier) (C(none) or C(idf)).
+      - Settings are changed in place; a missing one is added, which takes Qdrant 1.18.
+    type: dict
+  shard_number:
+    description:
+      - Number of shards, given at creation; see O(on_immutable).
+    type: int
+  sharding_method:
+    description:
+      - How points are spread over shards, given at creation; see O(on_immutable).
+    type: str
+    choices: [auto, custom]
+  replication_factor:
+    description:
+      - Number of replicas of each shard.
+    type: int
+  write_consistency_factor:
+    description:
+      - Number of replicas that must confirm a write.
+    type: int
+  read_fan_out_factor:
+    description:
+      - Number of further replicas that are asked in a read.
+    type: int
+  read_fan_out_delay_ms:
+    description:
+      - Milliseconds before further replicas are asked. Takes Qdrant 1.17.
+    type: int
   on_disk_payload:
-    description: Whether payloads are kept on disk rather than in memory.
+    description:
+      - Whether payloads are kept on disk rather than in memory.
     type: bool
   hnsw_config:
-    description: Settings of the vector index, such as C(m) and C(ef_construct), under Qdrant's names.
+    description:
+      - Settings of the vector index, such as C(m) and C(ef_construct), under Qdrant's names.
     type: dict
   optimizers_config:
-    description: Settings of the optimizers, such as C(indexing_threshold), under Qdrant's names.
+    description:
+      - Settings of the optimizers, such as C(indexing_threshold), under Qdrant's names.
     type: dict
   quantization_config:
     description:
       - "Quantization under Qdrant's names, such as V({scalar: {type: int8}})."
       - An empty dictionary means that there is none.
     type: dict
+  wal_config:
+    description:
+      - Settings of the write-ahead log, given at creation; see O(on_immutable).
+    type: dict
+  strict_mode_config:
+    description:
+      - Limits of the strict mode under Qdrant's names. Takes Qdrant 1.13.
+    type: dict
+  metadata:
+    description:
+      - Notes about the collection. Keys that are not named stay; a key with no value is deleted. Takes Qdrant 1.16.
+    type: dict
   payload_indexes:
     description:
       - Indexed payload fields. Each value is a type, one of C(bool), C(datetime), C(float), C(geo), C(integer),
         C(keyword), C(text), C(uuid), or a dictionary with C(type) and Qdrant's parameters for that type.
-      - An index of another type is deleted and built anew; payloads are not touched.
+      - An index of another type or with other parameters is deleted and built anew; payloads are not touched.
     type: dict
   prune_indexes:
-    description: Delete payload indexes that O(payload_indexes) does not name.
+    description:
+      - Delete payload indexes that O(payload_indexes) does not name.
+    type: bool
+    default: false
+  aliases:
+    description:
+      - Aliases that point to this collection. One that points to another is moved, without a moment in between.
+      - Other aliases of the collection are left alone.
+    type: list
+    elements: str
+  on_immutable:
+    description:
+      - What to do about a difference that Qdrant cannot change in place.
+      - V(fail) changes nothing and lists field, live value, wanted value and the number of points that would be lost.
+      - V(rebuild) makes a second collection C(NAME__vN) with everything that is declared and everything else that is
+        there, copies the points, compares the counts, waits until it is green, and moves all aliases in one atomic
+        call. Readers of an alias notice nothing. What is written to the old collection meanwhile may be missing in the
+        new one. The old collection stays until O(drop_old). Points cannot be copied where the size of a vector changes.
+      - V(recreate) deletes the collection and makes it anew without its points. O(confirm_data_loss) must say so a
+        second time.
+      - Both make a snapshot first; see O(backup).
+    type: str
+    choices: [fail, rebuild, recreate]
+    default: fail
+  drop_old:
+    description:
+      - With O(on_immutable=rebuild), delete the collections that rebuilds left behind; the name of the first becomes an
+        alias of the one in use.
+      - Needed for a rebuild where readers use the collection by its own name, which is nobody's for a moment then.
     type: bool
     default: false
   confirm_data_loss:
     description:
-      - The name of the collection, as the second word without which a collection that holds points is not deleted.
+      - The name of the collection, as the second word without which its points are not destroyed.
     type: str
   backup:
     description:
-      - Make a snapshot on the server before a collection that holds points is deleted.
-      - If that fails, the collection stays.
+      - Make a snapshot on the server before points are destroyed, and before a rebuild.
+      - If that fails, the collection stays as it is.
       - The snapshot stays in the server's snapshot folder; RV(snapshots) names it.
     type: bool
     default: true
@@ -99,6 +174,28 @@ options:
       vectors:
         description: As O(vectors).
         type: dict
+      sparse_vectors:
+        description: As O(sparse_vectors).
+        type: dict
+      shard_number:
+        description: As O(shard_number).
+        type: int
+      sharding_method:
+        description: As O(sharding_method).
+        type: str
+        choices: [auto, custom]
+      replication_factor:
+        description: As O(replication_factor).
+        type: int
+      write_consistency_factor:
+        description: As O(write_consistency_factor).
+        type: int
+      read_fan_out_factor:
+        description: As O(read_fan_out_factor).
+        type: int
+      read_fan_out_delay_ms:
+        description: As O(read_fan_out_delay_ms).
+        type: int
       on_disk_payload:
         description: As O(on_disk_payload).
         type: bool
@@ -111,11 +208,33 @@ options:
       quantization_config:
         description: As O(quantization_config).
         type: dict
+      wal_config:
+        description: As O(wal_config).
+        type: dict
+      strict_mode_config:
+        description: As O(strict_mode_config).
+        type: dict
+      metadata:
+        description: As O(metadata).
+        type: dict
       payload_indexes:
         description: As O(payload_indexes).
         type: dict
       prune_indexes:
         description: As O(prune_indexes).
+        type: bool
+        default: false
+      aliases:
+        description: As O(aliases).
+        type: list
+        elements: str
+      on_immutable:
+        description: As O(on_immutable).
+        type: str
+        choices: [fail, rebuild, recreate]
+        default: fail
+      drop_old:
+        description: As O(drop_old).
         type: bool
         default: false
       confirm_data_loss:
@@ -125,6 +244,16 @@ options:
         description: As O(backup).
         type: bool
         default: true
+  wait:
+    description:
+      - Wait until every collection that was changed is green, that is, until its optimizers have worked it in.
+      - A collection that was not changed is not waited for.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait; then the module fails, and what it has changed stays.
+    type: float
+    default: 300
   assume_empty_if_unreachable:
     description:
       - In check mode, plan as for a server without collections where no server answers, because this same run would
@@ -162,6 +291,28 @@ EXAMPLES = r"""
           image: {size: 512, distance: Dot, on_disk: true}
           caption: {size: 768, distance: Cosine}
 
+- name: Change the distance of a collection that is being read, by way of its alias
+  bestviable.planner_memory.qdrant_collection:
+    name: pictures
+    vectors: {size: 512, distance: Cosine}
+    aliases: [pictures_live]
+    on_immutable: rebuild
+
+- name: Delete what the rebuild left, once the new collection has proved itself
+  bestviable.planner_memory.qdrant_collection:
+    name: pictures
+    vectors: {size: 512, distance: Cosine}
+    aliases: [pictures_live]
+    on_immutable: rebuild
+    drop_old: true
+
+- name: Change the size of a vector and begin anew without points, after a snapshot
+  bestviable.planner_memory.qdrant_collection:
+    name: doc_chunks
+    vectors: {size: 3072, distance: Cosine}
+    on_immutable: recreate
+    confirm_data_loss: doc_chunks
+
 - name: Delete a collection and its points, after a snapshot
   bestviable.planner_memory.qdrant_collection:
     name: doc_chunks
@@ -189,10 +340,16 @@ collections:
       payload_indexes:
         client_id: {type: integer}
 snapshots:
-  description: Names of the snapshots that were made before collections were deleted, by collection.
+  description: Names of the snapshots that were made before collections were deleted or rebuilt, by collection.
   returned: success
   type: dict
   sample: {}
+too_new:
+  description: Declared options that the server is too old for, with the version that they take.
+  returned: failed for that reason
+  type: list
+  elements: str
+  sample: ["events: hnsw_config.inline_storage (Qdrant 1.16)"]
 immutable:
   description: Differences that Qdrant cannot remove in place.
   returned: failed for that reason
@@ -206,27 +363,18 @@ immutable:
       points_lost: 1200
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import CONNECTION_SPEC, connect
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import desired_from_params
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.connection import (
+    CONNECTION_SPEC,
+    connect,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COLLECTION_SPEC,
+    desired_from_params,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
-
-COLLECTION_SPEC: dict[str, dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "vectors": {"type": "dict"},
-    "on_disk_payload": {"type": "bool"},
-    "hnsw_config": {"type": "dict"},
-    "optimizers_config": {"type": "dict"},
-    "quantization_config": {"type": "dict"},
-    "payload_indexes": {"type": "dict"},
-    "prune_indexes": {"type": "bool", "default": False},
-    "confirm_data_loss": {"type": "str"},
-    "backup": {"type": "bool", "default": True},
-}
 
 
 def build(module: AnsibleModule) -> Collections:
@@ -239,6 +387,7 @@ def build(module: AnsibleModule) -> Collections:
         connect(params, read_only=module.check_mode),
         desired_from_params(params),
         may_be_unborn=module.check_mode and params["assume_empty_if_unreachable"],
+        wait_seconds=params["wait_timeout"] if params["wait"] else None,
     )
 
 
@@ -252,6 +401,8 @@ def main() -> None:
                 "elements": "dict",
                 "options": {"name": {"type": "str", "required": True}, **COLLECTION_SPEC},
             },
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "float", "default": 300.0},
             "assume_empty_if_unreachable": {"type": "bool", "default": False},
             **CONNECTION_SPEC,
         },

@@ -84,8 +84,7 @@ def _patch_vectors(params: dict[str, Any], changes: dict[str, Any]) -> None:
         vector = vectors[name]
         if "hnsw_config" in change:
             vector["hnsw_config"] = {**vector.get("hnsw_config", {}), **change["hnsw_config"]}
-        if "on_disk" in change:
-            vector["on_disk"] = change["on_disk"]
+        vector.update({key: change[key] for key in ("on_disk", "memory") if key in change})
         if "quantization_config" in change:
             vector.pop("quantization_config", None)
             if _enabled(change["quantization_config"]) is not None:

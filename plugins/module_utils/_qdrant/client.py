@@ -2,24 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Qdrant's REST interface: connection options and the calls that reconciling needs."""
+"""Qdrant's REST interface: the calls that reconciling needs."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+import re
+from typing import Any, Mapping, Protocol
 from urllib.parse import quote
 
-from ansible.module_utils.basic import env_fallback
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer, Http
-
-CONNECTION_SPEC: dict[str, dict[str, Any]] = {
-    "url": {"type": "str", "default": "http://127.0.0.1:6333", "fallback": (env_fallback, ["QDRANT_URL"])},
-    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["QDRANT_API_KEY"])},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_path": {"type": "path"},
-    "timeout": {"type": "float", "default": 30.0},
-}
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.schema import Version
 
 
 def explain(body: Any) -> str:
@@ -28,29 +21,29 @@ def explain(body: Any) -> str:
     return str(status["error"]) if isinstance(status, Mapping) and "error" in status else str(body)
 
 
-def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
-    key = params["api_key"] or ""
-    return Client(
-        Http(
-            params["url"],
-            headers={"api-key": key} if key else {},
-            timeout=params["timeout"],
-            validate_certs=params["validate_certs"],
-            ca_path=params["ca_path"],
-            read_only=read_only,
-            secrets=[key],
-            explain=explain,
-        ),
-        has_key=bool(key),
-    )
+class Transport(Protocol):
+    """What sends a request and brings the answer: requests in a module, Qdrant's own client elsewhere."""
+
+    def request(self, method: str, path: str, **kwargs: Any) -> Answer: ...
 
 
 class Client:
     """One method a call; bodies and answers are Qdrant's own."""
 
-    def __init__(self, http: Http, has_key: bool = False) -> None:
+    def __init__(self, http: Transport, has_key: bool = False) -> None:
         self.http = http
         self.has_key = has_key
+
+    def version(self) -> Version:
+        """Major and minor of the server.
+
+        :raises StackError: when it does not say
+        """
+        said = str(self._json("GET", "/").get("version", ""))
+        match = re.match(r"v?(\d+)\.(\d+)", said)
+        if match is None:
+            raise StackError(f"GET / says version {said!r}; check that url is Qdrant's REST interface")
+        return int(match.group(1)), int(match.group(2))
 
     def list_collections(self) -> list[str]:
         return [row["name"] for row in self._result("GET", "/collections")["collections"]]
@@ -60,6 +53,27 @@ class Client:
 
     def count(self, name: str) -> int:
         return self._result("POST", f"{_path(name)}/points/count", json={"exact": True}, reads=True)["count"]
+
+    def aliases(self) -> dict[str, str]:
+        """Collection by alias."""
+        return {row["alias_name"]: row["collection_name"] for row in self._result("GET", "/aliases")["aliases"]}
+
+    def change_aliases(self, actions: list[dict[str, Any]]) -> None:
+        """All of them or, when one cannot be, none."""
+        self._result("POST", "/collections/aliases", json={"actions": actions})
+
+    def add_vector(self, name: str, vector: str, config: Mapping[str, Any]) -> None:
+        path = f"{_path(name)}/vectors/{quote(vector, safe='')}"
+        self._result("PUT", path, json=config, params={"wait": "true"})
+
+    def scroll(self, name: str, limit: int, offset: Any) -> tuple[list[dict[str, Any]], Any]:
+        """A page of points with everything in them, and where the next one begins."""
+        body = {"limit": limit, "offset": offset, "with_payload": True, "with_vector": True}
+        page = self._result("POST", f"{_path(name)}/points/scroll", json=body, reads=True)
+        return page["points"], page.get("next_page_offset")
+
+    def upsert(self, name: str, points: list[dict[str, Any]]) -> None:
+        self._result("PUT", f"{_path(name)}/points", json={"points": points}, params={"wait": "true"})
 
     def create(self, name: str, body: Mapping[str, Any]) -> None:
         self._result("PUT", _path(name), json=body)
@@ -77,18 +91,34 @@ class Client:
     def delete_index(self, name: str, field: str) -> None:
         self._result("DELETE", f"{_path(name)}/index/{quote(field, safe='')}", params={"wait": "true"})
 
-    def snapshot(self, name: str) -> str:
-        return self._result("POST", f"{_path(name)}/snapshots", params={"wait": "true"})["name"]
+    def snapshot(self, name: str) -> dict[str, Any]:
+        return self._result("POST", f"{_path(name)}/snapshots", params={"wait": "true"})
+
+    def snapshots(self, name: str) -> list[dict[str, Any]]:
+        return self._result("GET", f"{_path(name)}/snapshots")
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        path = f"{_path(name)}/snapshots/{quote(snapshot, safe='')}"
+        self._result("DELETE", path, params={"wait": "true"})
+
+    def recover(self, name: str, body: Mapping[str, Any]) -> None:
+        self._result("PUT", f"{_path(name)}/snapshots/recover", json=body, params={"wait": "true"})
+
+    def _json(self, method: str, path: str) -> Mapping[str, Any]:
+        body = self._send(method, path).json
+        return body if isinstance(body, Mapping) else {}
 
     def _result(self, method: str, path: str, **kwargs: Any) -> Any:
+        return _result_of(self._send(method, path, **kwargs))
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> Answer:
         try:
-            answer = self.http.request(method, path, **kwargs)
+            return self.http.request(method, path, **kwargs)
         except ApiError as error:
             if error.status in (401, 403):
                 hint = "check api_key" if self.has_key else "the server wants an API key: set api_key"
                 raise ApiError(method, path, error.status, error.server_message, hint) from None
             raise
-        return _result_of(answer)
 
 
 def _result_of(answer: Answer) -> Any:

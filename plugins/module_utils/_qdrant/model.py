@@ -6,18 +6,57 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional
+from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import schema
 
-DISTANCES = ("Cosine", "Dot", "Euclid", "Manhattan")
-INDEX_TYPES = ("bool", "datetime", "float", "geo", "integer", "keyword", "text", "uuid")
-LARGEST_VECTOR = 65536
 FORBIDDEN_IN_NAMES = '/\\<>:"|?*'
-VECTOR_KEYS = frozenset(
-    {"size", "distance", "on_disk", "hnsw_config", "quantization_config", "datatype", "multivector_config"}
+# Given at creation and in a PATCH under ``params``; the last two only there.
+PARAMS = (
+    "on_disk_payload",
+    "replication_factor",
+    "write_consistency_factor",
+    "read_fan_out_factor",
+    "read_fan_out_delay_ms",
 )
+PATCH_ONLY_PARAMS = ("read_fan_out_factor", "read_fan_out_delay_ms")
+SINCE: dict[str, schema.Version] = {
+    "metadata": schema.METADATA,
+    "strict_mode_config": schema.STRICT_MODE,
+    "read_fan_out_delay_ms": (1, 17),
+}
+# Sections of which the server keeps what a PATCH does not name.
+MERGED = {"hnsw_config": schema.HNSW, "optimizers_config": schema.OPTIMIZERS, "strict_mode_config": schema.STRICT}
+
+# What a collection's declaration takes, as an argument specification; a script without Ansible reads it too.
+COLLECTION_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "vectors": {"type": "dict"},
+    "sparse_vectors": {"type": "dict"},
+    "shard_number": {"type": "int"},
+    "sharding_method": {"type": "str", "choices": ["auto", "custom"]},
+    "replication_factor": {"type": "int"},
+    "write_consistency_factor": {"type": "int"},
+    "read_fan_out_factor": {"type": "int"},
+    "read_fan_out_delay_ms": {"type": "int"},
+    "on_disk_payload": {"type": "bool"},
+    "hnsw_config": {"type": "dict"},
+    "optimizers_config": {"type": "dict"},
+    "quantization_config": {"type": "dict"},
+    "wal_config": {"type": "dict"},
+    "strict_mode_config": {"type": "dict"},
+    "metadata": {"type": "dict"},
+    "payload_indexes": {"type": "dict"},
+    "prune_indexes": {"type": "bool", "default": False},
+    "aliases": {"type": "list", "elements": "str"},
+    "on_immutable": {"type": "str", "choices": ["fail", "rebuild", "recreate"], "default": "fail"},
+    "drop_old": {"type": "bool", "default": False},
+    "confirm_data_loss": {"type": "str"},
+    "backup": {"type": "bool", "default": True},
+}
 
 
 @dataclass(frozen=True)
@@ -27,44 +66,128 @@ class Desired:
     name: str
     present: bool = True
     vectors: Optional[Mapping[str, Mapping[str, Any]]] = None
+    sparse_vectors: Optional[Mapping[str, Mapping[str, Any]]] = None
+    shard_number: Optional[int] = None
+    sharding_method: Optional[str] = None
+    replication_factor: Optional[int] = None
+    write_consistency_factor: Optional[int] = None
+    read_fan_out_factor: Optional[int] = None
+    read_fan_out_delay_ms: Optional[int] = None
     on_disk_payload: Optional[bool] = None
     hnsw_config: Optional[Mapping[str, Any]] = None
     optimizers_config: Optional[Mapping[str, Any]] = None
     quantization_config: Optional[Mapping[str, Any]] = None
+    wal_config: Optional[Mapping[str, Any]] = None
+    strict_mode_config: Optional[Mapping[str, Any]] = None
+    metadata: Optional[Mapping[str, Any]] = None
     payload_indexes: Optional[Mapping[str, Mapping[str, Any]]] = None
     prune_indexes: bool = False
+    aliases: Optional[tuple[str, ...]] = None
+    on_immutable: str = "fail"
+    drop_old: bool = False
     confirm_data_loss: Optional[str] = None
     backup: bool = True
 
 
 @dataclass(frozen=True)
 class Live:
-    """One collection as the server shows it, under the names that requests use."""
+    """One collection as the server shows it, under the names that requests use.
+
+    ``physical`` is the name of what holds the points where the declared name is an alias of it.
+    """
 
     vectors: Mapping[str, Mapping[str, Any]]
+    sparse_vectors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shard_number: Optional[int] = None
+    sharding_method: Optional[str] = None
+    replication_factor: Optional[int] = None
+    write_consistency_factor: Optional[int] = None
+    read_fan_out_factor: Optional[int] = None
+    read_fan_out_delay_ms: Optional[int] = None
     on_disk_payload: Optional[bool] = None
     hnsw_config: Mapping[str, Any] = field(default_factory=dict)
     optimizers_config: Mapping[str, Any] = field(default_factory=dict)
     quantization_config: Mapping[str, Any] = field(default_factory=dict)
+    wal_config: Mapping[str, Any] = field(default_factory=dict)
+    strict_mode_config: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     payload_indexes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     points: int = 0
+    status: str = "green"
+    problem: str = ""
+    physical: str = ""
 
 
-def live_from_info(info: Mapping[str, Any]) -> Live:
+@dataclass(frozen=True)
+class World:
+    """The whole server as far as it matters: names, aliases (alias -> collection) and the declared collections."""
+
+    names: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    live: Mapping[str, Live] = field(default_factory=dict)
+    # Other versions of declared collections, by their own names.
+    others: Mapping[str, Live] = field(default_factory=dict)
+
+    def current(self, desired: Desired) -> Optional[str]:
+        """The collection that holds the points of a declared name.
+
+        After a rebuild that is ``name__vN``: the target of the alias ``name``, or, while the first collection still
+        has the name, of one of the declared aliases.
+        """
+        name = desired.name
+        if name in self.aliases:
+            return self.aliases[name] if version_of(name, self.aliases[name]) else None
+        versions = {self.aliases[alias] for alias in desired.aliases or () if alias in self.aliases}
+        newest = max(
+            (one for one in versions if version_of(name, one)), key=lambda one: version_of(name, one), default=""
+        )
+        if newest:
+            return newest
+        if name in self.names:
+            return name
+        # A rebuild that deletes the old collection was cut off after that, which it does when the new one is filled.
+        return self.aliases.get(building_alias(name))
+
+    def versions(self, name: str) -> list[str]:
+        return [one for one in self.names if version_of(name, one)]
+
+
+def building_alias(name: str) -> str:
+    """The alias that a rebuild gives to the collection that it fills, until the collection is in use."""
+    return f"{name}__building"
+
+
+def version_of(name: str, collection: str) -> int:
+    """The N of ``name__vN``; 0 for another name."""
+    match = re.fullmatch(re.escape(name) + r"__v([1-9][0-9]{0,8})", collection)
+    return int(match.group(1)) if match else 0
+
+
+def live_from_info(info: Mapping[str, Any], physical: str = "") -> Live:
     """From the answer of ``GET /collections/{name}``."""
     config = info["config"]
     params = config["params"]
     indexes = info.get("payload_schema") or {}
+    optimizer = info.get("optimizer_status")
     return Live(
         vectors=named(params.get("vectors") or {}),
-        on_disk_payload=params.get("on_disk_payload"),
+        sparse_vectors=params.get("sparse_vectors") or {},
+        shard_number=params.get("shard_number"),
+        sharding_method=params.get("sharding_method"),
+        **{key: params.get(key) for key in PARAMS},
         hnsw_config=config.get("hnsw_config") or {},
         optimizers_config=config.get("optimizer_config") or {},
         quantization_config=config.get("quantization_config") or {},
+        wal_config=config.get("wal_config") or {},
+        strict_mode_config=config.get("strict_mode_config") or {},
+        metadata=config.get("metadata") or {},
         payload_indexes={
             name: {**(index.get("params") or {}), "type": index["data_type"]} for name, index in indexes.items()
         },
         points=info.get("points_count") or 0,
+        status=str(info.get("status") or "green"),
+        problem=str(optimizer["error"]) if isinstance(optimizer, Mapping) and "error" in optimizer else "",
+        physical=physical,
     )
 
 
@@ -81,37 +204,75 @@ def desired_from_params(params: Mapping[str, Any]) -> list[Desired]:
     """
     rows = [params] if params["collections"] is None else params["collections"]
     wanted = [_desired(row) for row in rows]
-    names = [one.name for one in wanted]
-    for name in names:
-        if names.count(name) > 1:
-            raise StackError(f"collections has {name!r} {names.count(name)} times; declare each collection once")
+    _refuse_twice("collections has", [one.name for one in wanted], "declare each collection once")
+    _refuse_twice(
+        "aliases has", [alias for one in wanted for alias in one.aliases or ()], "an alias has one collection"
+    )
+    for one in wanted:
+        for alias in one.aliases or ():
+            if alias in {other.name for other in wanted}:
+                raise StackError(f"{one.name}: aliases has {alias!r}, which is a collection's name; write another name")
     return wanted
 
 
+def _refuse_twice(where: str, names: Iterable[str], way_out: str) -> None:
+    names = list(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise StackError(f"{where} {name!r} {names.count(name)} times; {way_out}")
+
+
 def _desired(row: Mapping[str, Any]) -> Desired:
-    name = _checked_name(row["name"])
+    name = checked_name(row["name"])
+    if row["drop_old"] and row["on_immutable"] != "rebuild":
+        raise StackError(
+            f"{name}: drop_old is true without on_immutable: rebuild, which alone leaves an old collection"
+        )
     return Desired(
         name=name,
         present=row["state"] == "present",
         vectors=_vectors(name, row["vectors"]),
+        sparse_vectors=_sparse_vectors(name, row["sparse_vectors"]),
+        shard_number=_at_least(name, "shard_number", row["shard_number"], 1),
+        sharding_method=row["sharding_method"],
+        replication_factor=_at_least(name, "replication_factor", row["replication_factor"], 1),
+        write_consistency_factor=_at_least(name, "write_consistency_factor", row["write_consistency_factor"], 1),
+        read_fan_out_factor=_at_least(name, "read_fan_out_factor", row["read_fan_out_factor"], 0),
+        read_fan_out_delay_ms=_at_least(name, "read_fan_out_delay_ms", row["read_fan_out_delay_ms"], 0),
         on_disk_payload=row["on_disk_payload"],
-        hnsw_config=without_none(row["hnsw_config"]),
-        optimizers_config=without_none(row["optimizers_config"]),
-        quantization_config=without_none(row["quantization_config"]),
+        hnsw_config=_section(name, "hnsw_config", row["hnsw_config"], schema.HNSW),
+        optimizers_config=_section(name, "optimizers_config", row["optimizers_config"], schema.OPTIMIZERS),
+        quantization_config=_quantization(f"{name}: quantization_config", row["quantization_config"]),
+        wal_config=_section(name, "wal_config", row["wal_config"], schema.WAL),
+        strict_mode_config=_section(name, "strict_mode_config", row["strict_mode_config"], schema.STRICT),
+        metadata=row["metadata"],
         payload_indexes=_indexes(name, row["payload_indexes"]),
         prune_indexes=bool(row["prune_indexes"]),
+        aliases=_aliases(name, row["aliases"]),
+        on_immutable=row["on_immutable"],
+        drop_old=bool(row["drop_old"]),
         confirm_data_loss=row["confirm_data_loss"],
         backup=row["backup"],
     )
 
 
-def _checked_name(name: str) -> str:
-    bad = next((char for char in name if char in FORBIDDEN_IN_NAMES), None)
+def checked_name(name: str, option: str = "name", thing: str = "a collection's name") -> str:
+    bad = next((char for char in name if char in FORBIDDEN_IN_NAMES or ord(char) < 32), None)
     if bad is not None:
-        raise StackError(f"name is {name!r}; a collection's name cannot contain {bad!r}")
-    if not 1 <= len(name) <= 255:
-        raise StackError(f"name is {name!r}; a collection's name has 1 to 255 characters")
+        raise StackError(f"{option} is {name!r}; {thing} cannot contain {bad!r}")
+    if not 1 <= len(name) <= 255 or name in (".", ".."):
+        raise StackError(f"{option} is {name!r}; {thing} has 1 to 255 characters and is neither . nor ..")
     return name
+
+
+def _at_least(collection: str, option: str, value: Optional[int], smallest: int) -> Optional[int]:
+    if value is not None and value < smallest:
+        raise StackError(f"{collection}: {option} is {value}; it is a number of {smallest} or more")
+    return value
+
+
+def _section(collection: str, option: str, given: Any, known: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    return None if given is None else schema.checked(f"{collection}: {option}", given, known)
 
 
 def _vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
@@ -123,41 +284,88 @@ def _vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[
 
 
 def _vector(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    vector = without_none(given)
-    unknown = sorted(set(vector) - VECTOR_KEYS)
-    if unknown:
-        raise StackError(f"{where} has the unknown key {unknown[0]!r}; it takes {', '.join(sorted(VECTOR_KEYS))}")
+    vector = schema.checked(where, given, schema.VECTOR)
     for key in ("size", "distance"):
         if key not in vector:
             raise StackError(f"{where} has no {key}; give a size and a distance, such as size: 1536, distance: Cosine")
-    vector["size"] = _size(where, vector["size"])
-    if vector["distance"] not in DISTANCES:
-        raise StackError(f"{where}.distance is {vector['distance']!r}; it is one of {', '.join(DISTANCES)}")
+    if "quantization_config" in vector:
+        vector["quantization_config"] = _quantization(f"{where}.quantization_config", vector["quantization_config"])
     return vector
 
 
-def _size(where: str, size: Any) -> int:
-    text = str(size)
-    if isinstance(size, bool) or not text.isdigit() or not 1 <= int(text) <= LARGEST_VECTOR:
-        raise StackError(f"{where}.size is {size!r}; it is a number from 1 to {LARGEST_VECTOR}")
-    return int(text)
+def _sparse_vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
+    if vectors is None:
+        return None
+    return {
+        name: schema.checked(f"{collection}: sparse_vectors.{name}", given or {}, schema.SPARSE)
+        for name, given in vectors.items()
+    }
+
+
+def _quantization(where: str, given: Optional[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
+    if given is None:
+        return None
+    filled = {method: {} if params is None else params for method, params in given.items()}
+    quantization = schema.checked(where, filled, schema.QUANTIZATION)
+    if len(quantization) > 1:
+        raise StackError(f"{where} has {' and '.join(sorted(quantization))}; a collection has one method")
+    if "scalar" in quantization:
+        quantization["scalar"].setdefault("type", "int8")
+    if "product" in quantization and "compression" not in quantization["product"]:
+        raise StackError(f"{where}.product has no compression; give one, such as compression: x16")
+    return quantization
 
 
 def _indexes(collection: str, indexes: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
     if indexes is None:
         return None
-    return {name: _index(f"{collection}: payload_indexes.{name}", schema) for name, schema in indexes.items()}
+    return {name: _index(f"{collection}: payload_indexes.{name}", given) for name, given in indexes.items()}
 
 
-def _index(where: str, schema: Any) -> dict[str, Any]:
-    normal = without_none(schema) if isinstance(schema, Mapping) else {"type": schema}
-    if normal.get("type") not in INDEX_TYPES:
-        raise StackError(f"{where} has the type {normal.get('type')!r}; it is one of {', '.join(INDEX_TYPES)}")
-    return normal
+def _index(where: str, given: Any) -> dict[str, Any]:
+    normal = dict(given) if isinstance(given, Mapping) else {"type": given}
+    kind = normal.pop("type", None)
+    if kind not in schema.INDEX_PARAMS:
+        raise StackError(f"{where} has the type {kind!r}; it is one of {', '.join(sorted(schema.INDEX_PARAMS))}")
+    return {"type": kind, **schema.checked(where, normal, schema.INDEX_PARAMS[kind])}
 
 
-def without_none(data: Any) -> Any:
-    """Options that were left out, at any depth, are not managed."""
-    if isinstance(data, Mapping):
-        return {key: without_none(value) for key, value in data.items() if value is not None}
-    return data
+def _aliases(collection: str, aliases: Optional[list[str]]) -> Optional[tuple[str, ...]]:
+    if aliases is None:
+        return None
+    for alias in aliases:
+        checked_name(alias, f"{collection}: aliases", "an alias")
+    return tuple(sorted(aliases))
+
+
+def too_new(desired: Desired, server: schema.Version) -> list[str]:
+    """The declared options that this server would ignore."""
+    found: list[str] = []
+    for option, since in SINCE.items():
+        if getattr(desired, option) is not None and since > server:
+            found.append(f"{option} (Qdrant {schema.told(since)})")
+    sections: list[tuple[str, Optional[Mapping[str, Any]], Mapping[str, schema.Setting]]] = [
+        ("hnsw_config", desired.hnsw_config, schema.HNSW),
+        ("optimizers_config", desired.optimizers_config, schema.OPTIMIZERS),
+        ("quantization_config", desired.quantization_config, schema.QUANTIZATION),
+        ("wal_config", desired.wal_config, schema.WAL),
+        ("strict_mode_config", desired.strict_mode_config, schema.STRICT),
+        *((f"vectors.{name}".rstrip("."), one, schema.VECTOR) for name, one in (desired.vectors or {}).items()),
+        *((f"sparse_vectors.{name}", one, schema.SPARSE) for name, one in (desired.sparse_vectors or {}).items()),
+        *(
+            (
+                f"payload_indexes.{name}",
+                {key: value for key, value in one.items() if key != "type"},
+                schema.INDEX_PARAMS[one["type"]],
+            )
+            for name, one in (desired.payload_indexes or {}).items()
+        ),
+    ]
+    for where, given, known in sections:
+        found += schema.too_new(where, given or {}, known, server)
+    for name, one in (desired.vectors or {}).items():
+        if one.get("datatype") == "turbo4" and server < (1, 19):
+            found.append(f"vectors.{name}".rstrip(".") + ".datatype turbo4 (Qdrant 1.19)")
+    if any(one["type"] == "uuid" for one in (desired.payload_indexes or {}).values()) and server < (1, 11):
+        found.append("payload indexes of type uuid (Qdrant 1.11)")
+    return found

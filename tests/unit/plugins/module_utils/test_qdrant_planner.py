@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import Desired, Live
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import Desired, Live, World
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.planner import plan
 
 UNNAMED = {"": {"size": 4, "distance": "Cosine"}}
@@ -18,12 +18,17 @@ HNSW = {"m": 16, "ef_construct": 100, "on_disk": False}
 
 
 def live(**fields: Any) -> Live:
-    return Live(**{"vectors": UNNAMED, "on_disk_payload": True, "hnsw_config": HNSW, **fields})
+    return Live(**{"vectors": UNNAMED, "on_disk_payload": True, "hnsw_config": HNSW, "physical": "c", **fields})
+
+
+def world(current: Optional[Live] = None, **fields: Any) -> World:
+    there = {"c": current} if current else {}
+    return World(**{"names": frozenset(there), "live": there, **fields})
 
 
 def body_of(desired: Desired, current: Live) -> Optional[dict[str, Any]]:
     """What the one PATCH sends; None when there is none."""
-    patches = [step for step in plan([desired], {"c": current}).operations if step.verb == "patch"]
+    patches = [step for step in plan([desired], world(current)).operations if step.verb == "patch"]
     assert len(patches) <= 1
     return dict(patches[0].args["body"]) if patches else None
 
@@ -83,7 +88,7 @@ def test_a_patch_sends_exactly_what_differs(
 
 
 def words(desired: Desired, current: Optional[Live]) -> list[str]:
-    return [step.words for step in plan([desired], {"c": current} if current else {}).operations]
+    return [step.words for step in plan([desired], world(current)).operations]
 
 
 def test_a_missing_collection_is_made_whole() -> None:
@@ -93,7 +98,7 @@ def test_a_missing_collection_is_made_whole() -> None:
         quantization_config={},
         payload_indexes={"b": {"type": "text", "lowercase": True}, "a": {"type": "keyword"}},
     )
-    first, *indexes = plan([desired], {}).operations
+    first, *indexes = plan([desired], world()).operations
     assert dict(first.args) == {"body": {"vectors": {"size": 4, "distance": "Cosine"}}}
     assert [dict(step.args) for step in indexes] == [
         {"field": "a", "schema": "keyword"},
@@ -138,7 +143,7 @@ def test_payload_indexes(declared: Any, prune: bool, there: Any, expected: list[
 )
 def test_what_cannot_change_is_refused_with_what_would_be_lost(declared: Any, there: Any, field: str) -> None:
     with pytest.raises(StackError) as caught:
-        plan([Desired(name="c", vectors=declared)], {"c": live(vectors=there, points=12)})
+        plan([Desired(name="c", vectors=declared)], world(live(vectors=there, points=12)))
     (row,) = caught.value.details["immutable"]
     assert (row["collection"], row["field"], row["points_lost"]) == ("c", field, 12)
     assert "12 points would be lost" in str(caught.value)
@@ -148,7 +153,7 @@ def test_nothing_is_planned_when_one_of_many_cannot_change() -> None:
     with pytest.raises(StackError, match="nothing was touched"):
         plan(
             [Desired(name="new", vectors=UNNAMED), Desired(name="c", vectors={"": {"size": 5, "distance": "Dot"}})],
-            {"c": live()},
+            world(live()),
         )
 
 
@@ -169,7 +174,7 @@ def test_deleting(points: int, confirm: Optional[str], backup: bool, expected: l
 @pytest.mark.parametrize("confirm", [None, "", "C", "another"])
 def test_deleting_points_takes_two_words(confirm: Optional[str]) -> None:
     with pytest.raises(StackError, match=r"holds 3 points.*set confirm_data_loss: c"):
-        plan([Desired(name="c", present=False, confirm_data_loss=confirm)], {"c": live(points=3)})
+        plan([Desired(name="c", present=False, confirm_data_loss=confirm)], world(live(points=3)))
 
 
 @pytest.mark.parametrize(
@@ -181,11 +186,11 @@ def test_deleting_points_takes_two_words(confirm: Optional[str]) -> None:
 )
 def test_rebuilding_vector_indexes_is_announced_where_there_are_points(declared: dict[str, Any]) -> None:
     desired = Desired(name="c", **declared)
-    assert plan([desired], {"c": live()}).warnings == ()
-    (warning,) = plan([desired], {"c": live(points=7)}).warnings
+    assert plan([desired], world(live())).warnings == ()
+    (warning,) = plan([desired], world(live(points=7))).warnings
     assert "rebuilds the vector indexes of 7 points" in warning
 
 
 def test_undeclared_fields_show_in_no_diff() -> None:
-    found = plan([Desired(name="c", hnsw_config={"m": 17})], {"c": live(points=9)})
+    found = plan([Desired(name="c", hnsw_config={"m": 17})], world(live(points=9)))
     assert (found.before, found.after) == ({"c": {"hnsw_config": {"m": 16}}}, {"c": {"hnsw_config": {"m": 17}}})

@@ -25,19 +25,34 @@ def ok(result: Any) -> dict[str, Any]:
     return {"result": result, "status": "ok", "time": 0.0}
 
 
-def info(indexes: Optional[dict[str, Any]] = None, points: int = 0, m: int = 16, size: int = 4) -> dict[str, Any]:
+def info(
+    indexes: Optional[dict[str, Any]] = None,
+    points: int = 0,
+    m: int = 16,
+    status: str = "green",
+    vectors: Optional[dict[str, Any]] = None,
+) -> dict[str, Any]:
     config = {
-        "params": {"vectors": {"size": size, "distance": "Cosine"}, "on_disk_payload": True},
+        "params": {"vectors": vectors or {"size": 4, "distance": "Cosine"}, "on_disk_payload": True},
         "hnsw_config": {"m": m, "ef_construct": 100},
         "optimizer_config": {"indexing_threshold": 10000},
         "quantization_config": None,
     }
     schema = {field: {"data_type": kind, "points": 0} for field, kind in (indexes or {}).items()}
-    return ok({"status": "green", "points_count": points, "config": config, "payload_schema": schema})
+    return ok({"status": status, "points_count": points, "config": config, "payload_schema": schema})
 
 
 def listed(*names: str) -> None:
     responses.get(f"{BASE}/collections", json=ok({"collections": [{"name": name} for name in names]}))
+
+
+def aliased(**aliases: str) -> None:
+    rows = [{"alias_name": alias, "collection_name": target} for alias, target in aliases.items()]
+    responses.get(f"{BASE}/aliases", json=ok({"aliases": rows}))
+
+
+def answers_as(version: str) -> None:
+    responses.get(f"{BASE}/", json={"title": "qdrant - vector search engine", "version": version})
 
 
 def read(name: str, **kwargs: Any) -> None:
@@ -67,6 +82,7 @@ def test_a_second_run_reads_the_list_and_each_declared_collection_once() -> None
 @scripted
 def test_creating_writes_the_collection_and_its_indexes_and_reads_back() -> None:
     listed()
+    aliased()
     responses.put(
         f"{BASE}/collections/c",
         json=ok(True),
@@ -110,12 +126,104 @@ def test_a_setting_is_patched_in_place() -> None:
 def test_a_setting_that_the_server_ignores_is_noticed() -> None:
     listed("c")
     read("c")
+    answers_as("1.16.3")
     responses.patch(f"{BASE}/collections/c", json=ok(True))
     listed("c")
     read("c")
     assert "c.hnsw_config.inline_storage: wanted True, seen None" in refused(
         name="c", hnsw_config={"inline_storage": True}
     )
+
+
+@scripted
+@pytest.mark.parametrize(
+    ("version", "declared", "sentence"),
+    [
+        ("1.15.1", {"hnsw_config": {"inline_storage": True}}, "hnsw_config.inline_storage (Qdrant 1.16)"),
+        ("1.12.4", {"strict_mode_config": {"enabled": True}}, "strict_mode_config (Qdrant 1.13)"),
+        ("1.18.0", {"vectors": {"size": 4, "distance": "Cosine", "memory": "cold"}}, "vectors.memory (Qdrant 1.19)"),
+        ("1.15.0", {"metadata": {"owner": "x"}}, "metadata (Qdrant 1.16)"),
+        ("1.17.0", {"quantization_config": {"turbo": {"bits": "bits2"}}}, "quantization_config.turbo (Qdrant 1.18)"),
+        (
+            "1.18.3",
+            {"payload_indexes": {"kind": {"type": "keyword", "prefix": True}}},
+            "payload_indexes.kind.prefix (Qdrant 1.19)",
+        ),
+    ],
+)
+def test_what_the_server_is_too_old_for_is_told_before_anything_is_written(
+    version: str, declared: dict[str, Any], sentence: str
+) -> None:
+    listed("c")
+    read("c")
+    answers_as(version)
+    message = refused(name="c", **declared)
+    assert f"is too old for c: {sentence}, so nothing was touched" in message
+
+
+@scripted
+def test_adding_a_vector_takes_a_server_that_can() -> None:
+    listed("c")
+    responses.get(f"{BASE}/collections/c", json=info(vectors={"a": {"size": 4, "distance": "Dot"}}))
+    answers_as("1.17.2")
+    assert "a vector that is added (Qdrant 1.18)" in refused(name="c", vectors={"b": {"size": 4, "distance": "Dot"}})
+
+
+@scripted
+def test_a_changed_collection_is_waited_for_until_it_is_green() -> None:
+    patch = {"hnsw_config": {"m": 32}}
+    listed("c")
+    read("c")
+    responses.patch(f"{BASE}/collections/c", json=ok(True), match=[json_params_matcher(patch)])
+    listed("c")
+    for status in ("yellow", "yellow", "green"):
+        responses.get(f"{BASE}/collections/c", json=info(m=32, status=status))
+    listed("c")
+    read("c", m=32)
+    assert run(name="c", **patch)["changed"] is True
+
+
+@scripted
+@pytest.mark.parametrize(
+    ("status", "more", "sentence"),
+    [
+        ("yellow", {"wait_timeout": 0}, "collection c is still yellow after 0 s; its settings are in"),
+        ("red", {}, "collection c is red: its optimizer has failed"),
+    ],
+)
+def test_a_collection_that_does_not_become_green_is_told(status: str, more: dict[str, Any], sentence: str) -> None:
+    listed("c")
+    read("c")
+    responses.patch(f"{BASE}/collections/c", json=ok(True))
+    listed("c")
+    responses.get(f"{BASE}/collections/c", json=info(m=32, status=status))
+    responses.get(f"{BASE}/collections/c", json=info(m=32, status=status))
+    assert sentence in refused(name="c", hnsw_config={"m": 32}, **more)
+
+
+@scripted
+def test_nobody_waits_who_does_not_want_to() -> None:
+    listed("c")
+    read("c")
+    responses.patch(f"{BASE}/collections/c", json=ok(True))
+    listed("c")
+    responses.get(f"{BASE}/collections/c", json=info(m=32, status="yellow"))
+    assert run(name="c", hnsw_config={"m": 32}, wait=False)["changed"] is True
+
+
+@scripted
+def test_an_alias_named_as_a_collection_is_refused() -> None:
+    listed("c", "d")
+    aliased()
+    read("c")
+    assert "aliases has 'd', which is a collection on the server" in refused(name="c", aliases=["d"])
+
+
+@scripted
+def test_a_name_that_is_an_alias_of_something_else_is_refused() -> None:
+    listed("real")
+    aliased(c="real")
+    assert "name is 'c', which is an alias of 'real' on the server" in refused(**ONE)
 
 
 @scripted
@@ -158,7 +266,7 @@ def test_nothing_is_deleted_when_the_snapshot_fails() -> None:
     read("c", points=3)
     responses.post(f"{BASE}/collections/c/snapshots", status=500, json={"status": {"error": "disk full"}})
     message = refused(name="c", state="absent", confirm_data_loss="c")
-    assert "'c' was not deleted" in message and "disk full" in message and "backup: false" in message
+    assert "'c' was not touched" in message and "disk full" in message and "backup: false" in message
 
 
 @scripted
@@ -200,6 +308,7 @@ def test_json_of_something_else_is_one_sentence() -> None:
 @scripted
 def test_the_servers_own_words_come_through() -> None:
     listed()
+    aliased()
     responses.put(
         f"{BASE}/collections/c", status=400, json={"status": {"error": "Wrong input: Alias with the same name"}}
     )
@@ -219,7 +328,10 @@ def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only() -> None
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        ({"name": "c", "vectors": {"size": 0, "distance": "Cosine"}}, "c: vectors.size is 0; it is a number from 1 to"),
+        (
+            {"name": "c", "vectors": {"size": 0, "distance": "Cosine"}},
+            "c: vectors.size is 0; it is a whole number from 1 to",
+        ),
         ({"name": "c", "vectors": {"size": "big", "distance": "Dot"}}, "c: vectors.size is 'big'"),
         ({"name": "c", "vectors": {"size": 4, "distance": "Cosin"}}, "c: vectors.distance is 'Cosin'; it is one of"),
         ({"name": "c", "vectors": {"size": 4}}, "c: vectors has no distance; give a size and a distance"),
@@ -233,6 +345,36 @@ def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only() -> None
         ({"name": "a/b"}, "a collection's name cannot contain '/'"),
         ({"name": ""}, "a collection's name has 1 to 255 characters"),
         ({"collections": [{"name": "a"}, {"name": "a"}]}, "collections has 'a' 2 times"),
+        (
+            {"collections": [{"name": "a", "aliases": ["b"]}, {"name": "b"}]},
+            "a: aliases has 'b', which is a collection",
+        ),
+        (
+            {"collections": [{"name": "a", "aliases": ["x"]}, {"name": "b", "aliases": ["x"]}]},
+            "aliases has 'x' 2 times; an alias has one collection",
+        ),
+        ({"name": "c", "aliases": ["a/b"]}, "c: aliases is 'a/b'; an alias cannot contain '/'"),
+        ({"name": "c", "hnsw_config": {"mm": 1}}, "c: hnsw_config has the unknown key 'mm'; it takes ef_construct"),
+        (
+            {"name": "c", "hnsw_config": {"ef_construct": 1}},
+            "c: hnsw_config.ef_construct is 1; it is a whole number of 4",
+        ),
+        ({"name": "c", "shard_number": 0}, "c: shard_number is 0; it is a number of 1 or more"),
+        ({"name": "c", "wal_config": {"wal_capacity_mb": 0}}, "c: wal_config.wal_capacity_mb is 0"),
+        ({"name": "c", "quantization_config": {"magic": {}}}, "c: quantization_config has the unknown key 'magic'"),
+        (
+            {"name": "c", "quantization_config": {"binary": {}, "scalar": {}}},
+            "c: quantization_config has binary and scalar; a collection has one method",
+        ),
+        ({"name": "c", "quantization_config": {"product": {}}}, "c: quantization_config.product has no compression"),
+        (
+            {"name": "c", "payload_indexes": {"x": {"type": "keyword", "tokenizer": "word"}}},
+            "c: payload_indexes.x has the unknown key 'tokenizer'",
+        ),
+        ({"name": "c", "sparse_vectors": {"w": {"modifier": "odd"}}}, "c: sparse_vectors.w.modifier is 'odd'"),
+        ({"name": "c", "drop_old": True}, "c: drop_old is true without on_immutable: rebuild"),
+        ({"name": "c", "timeout": 0}, "timeout is 0.0; it is a number of seconds above 0"),
+        ({"name": "c", "retries": -1}, "retries is -1; it is 0 or more"),
         ({"collections": [], "hnsw_config": {"m": 1}}, "hnsw_config stands beside collections"),
         ({}, "one of the following is required: name, collections"),
     ],
@@ -244,4 +386,5 @@ def test_bad_input_is_one_sentence_before_anything_is_contacted(params: dict[str
 @scripted
 def test_a_collection_to_be_made_needs_vectors() -> None:
     listed()
+    aliased()
     assert "'c' does not exist and vectors is not given" in refused(name="c")

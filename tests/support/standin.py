@@ -1,0 +1,115 @@
+"""The stand-in for Qdrant in this process: no container, no port."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Optional
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, ReadOnlyError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
+
+IMAGE = Path(__file__).resolve().parents[2] / "images/qdrant"
+
+
+class Killed(BaseException):
+    """What no code catches: the process is gone."""
+
+
+class StandIn:
+    """Speaks ASGI to the application; also the transport of a ``Client``.
+
+    ``kill_at`` ends the process after that write, counted from 0, was carried out.
+    """
+
+    def __init__(self, folder: Path, **keys: str) -> None:
+        if str(IMAGE) not in sys.path:
+            sys.path.insert(0, str(IMAGE))
+        from standin.app import StandIn as Application
+        from standin.store import Store
+
+        self.store = Store(folder / "storage", folder / "snapshots")
+        self.app = Application(self.store, **keys)
+        self.read_only = False
+        self.writes: list[str] = []
+        self.reads: list[str] = []
+        self.kill_at: Optional[int] = None
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Optional[dict[str, str]] = None
+    ) -> tuple[int, Any]:
+        raw = body if isinstance(body, bytes) else b"" if body is None else jsonlib.dumps(body).encode()
+        given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        status, text, _headers = self._exchange(method, path, raw, given)
+        return status, jsonlib.loads(text) if text.startswith("{") else text
+
+    def result(self, method: str, path: str, body: Any = None) -> Any:
+        status, answer = self.send(method, path, body)
+        assert status == 200, answer
+        return answer["result"]
+
+    def raw(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+        given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        return self._bytes(method, path, body, given)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Any = None,
+        expect: Iterable[int] = (200,),
+        reads: bool = False,
+    ) -> Answer:
+        safe = method == "GET" or reads
+        if self.read_only and not safe:
+            raise ReadOnlyError(f"{method} {path} in check mode")
+        (self.reads if safe else self.writes).append(f"{method} {path}")
+        raw = b"" if json is None else jsonlib.dumps(json).encode()
+        status, text, headers = self._exchange(method, path, raw, [])
+        if not safe and self.kill_at == len(self.writes) - 1:
+            raise Killed
+        answer = Answer(method, path, status, headers, text)
+        if status not in expect:
+            raise ApiError(method, path, status, explain(answer.json))
+        return answer
+
+    def client(self) -> Client:
+        return Client(self)
+
+    def everything(self) -> dict[str, Any]:
+        names = sorted(row["name"] for row in self.result("GET", "/collections")["collections"])
+        aliases = self.result("GET", "/aliases")["aliases"]
+        shown = {name: self.result("GET", f"/collections/{name}") for name in names}
+        return {"collections": shown, "aliases": sorted((row["alias_name"], row["collection_name"]) for row in aliases)}
+
+    def _exchange(self, method: str, path: str, raw: bytes, headers: list[Any]) -> tuple[int, str, dict[str, str]]:
+        status, body, answered = self._bytes(method, path, raw, headers)
+        return status, body.decode(), answered
+
+    def _bytes(self, method: str, path: str, raw: bytes, headers: list[Any]) -> tuple[int, bytes, dict[str, str]]:
+        route, _mark, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": route,
+            "raw_path": route.encode(),
+            "query_string": query.encode(),
+            "headers": headers,
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        answered = {name.decode().title(): value.decode() for name, value in sent[0].get("headers", [])}
+        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]), answered

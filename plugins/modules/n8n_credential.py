@@ -12,7 +12,8 @@ description:
   - Creates, updates and deletes credentials of n8n, one or many in one session and one listing.
   - n8n never shows what is in a credential. O(state_file) remembers a salted fingerprint of what was put there and when
     n8n last changed it, so that a change of the declaration and an edit in n8n are noticed without reading a secret.
-  - A credential is known by its name; two of one name in n8n are an error.
+  - A credential is known by its name; two of one name in n8n are an error. One that was renamed in n8n is known by the
+    id in O(state_file) and gets its name back.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
   - bestviable.planner_memory.n8n
@@ -56,6 +57,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  rotate:
+    description:
+      - Writes the data of the declared credentials once more, whatever is remembered of them.
+      - For after a restore of n8n's database, or where somebody may have put other data there.
+      - This is a change each time.
+    type: bool
+    default: false
   state_file:
     description:
       - File on the host for the fingerprints. Only its owner can read it.
@@ -82,6 +90,17 @@ EXAMPLES = r"""
           user: n8n
           password: "{{ postgres_password }}"
           ssl: disable
+
+- name: Write what may have been changed behind our back once more
+  bestviable.planner_memory.n8n_credential:
+    api_key_file: /home/david/services/n8n/api_key
+    state_file: /home/david/services/n8n/credentials.json
+    name: calendar
+    type: httpHeaderAuth
+    data:
+      name: Authorization
+      value: "Bearer {{ calendar_token }}"
+    rotate: true
 
 - name: Remove a credential
   bestviable.planner_memory.n8n_credential:
@@ -135,6 +154,7 @@ def main() -> None:
                 "options": {**one, "name": {"type": "str", "required": True}},
             },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "rotate": {"type": "bool", "default": False},
             "state_file": {"type": "path", "required": True},
         },
         supports_check_mode=True,
@@ -150,7 +170,9 @@ def main() -> None:
     run_module(
         module,
         lambda: Credentials(
-            Api(params, read_only=module.check_mode), wanted, state=params["state"], state_file=params["state_file"]
+            Api(params, read_only=module.check_mode),
+            wanted,
+            **{key: params[key] for key in ("state", "state_file", "rotate")},
         ),
     )
 

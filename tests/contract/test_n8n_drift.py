@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,39 @@ def test_a_key_without_a_scope_is_told_which(n8n: Rig) -> None:
         run_module("n8n_workflow", given)
     n8n.sql(f"DELETE FROM user_api_keys WHERE id = '{key['id']}'")
     run_module("n8n_workflow", {**n8n.connection, "definition": {"name": "drift-clock"}, "state": "absent"})
+
+
+def test_what_n8n_tells_of_itself(n8n: Rig) -> None:
+    def stop(reason: str) -> dict[str, Any]:
+        fails = node("Give up", "stopAndError", 1, errorMessage=reason)
+        return flow("drift-stop", hook("drift/stop"), fails)
+
+    run_module("n8n_workflow", options(n8n, workflows=[*everything(), stop("no use")]))
+    login = {key: options(n8n)[key] for key in ("owner_email", "owner_password", "session_file")}
+    asked = {**n8n.connection, **login, "tag": TAG, "definitions": True}
+    told = run_module("n8n_workflow_info", asked)["workflows"]
+    assert {item["triggers"]["status"] for item in told} == {"published"}
+    definitions = [item["definition"] for item in told]
+    assert run_module("n8n_workflow", options(n8n, workflows=definitions))["changed"] is False
+    found = run_module("n8n_credential_info", {**n8n.connection, "names": ["drift-header"]})["credentials"]
+    assert [item["type"] for item in found] == ["httpHeaderAuth"]
+    n8n.hook("drift/stop", json={})
+    failed = {**n8n.connection, "workflow": "drift-stop", "status": "error", "limit": 1}
+    deadline = time.monotonic() + 10
+    while not (ran := run_module("n8n_execution_info", failed)["executions"]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert ran[0]["error"] == {"message": "no use", "node": "Give up"}
+
+
+def test_a_credential_that_was_renamed_or_is_rotated(n8n: Rig) -> None:
+    listed = n8n.api("GET", "/credentials?limit=250")["data"]
+    known = next(item["id"] for item in listed if item["name"] == "drift-header")
+    n8n.api("PATCH", f"/credentials/{known}", json={"name": "somebody renamed it"})
+    given = {**n8n.credential, **HEADER}
+    predicted = run_module("n8n_credential", given, check=True)
+    mended = run_module("n8n_credential", given)
+    assert "it was renamed to 'somebody renamed it'" in mended["actions"][0]
+    assert (mended["actions"], mended["diff"]) == (predicted["actions"], predicted["diff"])
+    assert run_module("n8n_credential", given)["changed"] is False
+    assert run_module("n8n_credential", {**given, "rotate": True})["changed"] is True
+    assert run_module("n8n_credential", given)["changed"] is False

@@ -20,6 +20,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 PUBLIC_KEYS = frozenset({"host", "port", "database", "user", "ssl", "name"})
 FINGERPRINT_ROUNDS = 50_000
 AS_DECLARED = "as declared"
+TO_BE_WRITTEN = "to be written once more"
 
 
 def fingerprint(salt: str, kind: str, data: Mapping[str, Any]) -> str:
@@ -75,14 +76,18 @@ class Memory:
                 f"state_file: {path} cannot be read ({error}); remove it, and every credential is written once more"
             ) from None
 
-    def verdict(self, live: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> str:
+    def verdict(self, name: str, live: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> str:
         """Whether a live credential still holds what is declared, in the words of the diff."""
-        entry = self.entries.get(live["name"])
+        entry = self.entries.get(name)
         if entry is None or entry["id"] != live["id"]:
             return "unknown"
         if entry["fingerprint"] != fingerprint(self.salt, kind, data):
             return "not what is declared now"
         return AS_DECLARED if entry["updatedAt"] == live["updatedAt"] else "edited in n8n"
+
+    def id_of(self, name: str) -> Optional[str]:
+        entry = self.entries.get(name)
+        return None if entry is None else entry["id"]
 
     def remember(self, live: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> None:
         self.entries[live["name"]] = {
@@ -104,8 +109,13 @@ class Memory:
 class Credentials:
     """Brings the declared credentials, and no others, to ``present`` or ``absent``."""
 
-    def __init__(self, api: Api, wanted: Sequence[Mapping[str, Any]], *, state: str, state_file: str) -> None:
+    def __init__(
+        self, api: Api, wanted: Sequence[Mapping[str, Any]], *, state: str, state_file: str, rotate: bool = False
+    ) -> None:
         check_wanted(wanted, present=state == "present")
+        if rotate and state == "absent":
+            raise StackError("rotate goes with state=present; what is absent holds nothing to write once more")
+        self._rotate = {item["name"] for item in wanted} if rotate else set()
         self.api = api
         self.wanted = {item["name"]: item for item in wanted}
         self.state = state
@@ -113,21 +123,36 @@ class Credentials:
         self._live: dict[str, Mapping[str, Any]] = {}
 
     def observe(self) -> dict[str, Any]:
-        self._live = by_name(self.api.list("/credentials"), self.wanted, "credential")
+        listing = self.api.list("/credentials")
+        self._live = by_name(listing, self.wanted, "credential")
+        by_id = {item["id"]: item for item in listing if item["name"] not in self.wanted}
+        for name in set(self.wanted) - set(self._live) if self.state == "present" else ():
+            renamed = by_id.get(self.memory.id_of(name))
+            if renamed is not None:
+                self._live[name] = renamed
         return {name: self._shown(name) for name in sorted(self._live)}
 
     def _shown(self, name: str) -> dict[str, str]:
         live, item = self._live[name], self.wanted[name]
         if self.state == "absent":
             return {"type": live["type"]}
-        return {"type": live["type"], "data": self.memory.verdict(live, item["type"], item["data"])}
+        data = TO_BE_WRITTEN if name in self._rotate else self.memory.verdict(name, live, item["type"], item["data"])
+        renamed = {} if live["name"] == name else {"name": live["name"]}
+        return {"type": live["type"], "data": data, **renamed}
 
     def plan(self, current: Mapping[str, Any]) -> Plan:
         warnings = tuple(self.api.warnings)
         if self.state == "absent":
             gone = tuple(Operation("delete", name, f"delete credential '{name}'") for name in current)
             return Plan(current, {}, gone, warnings)
-        after = {name: {"type": self.wanted[name]["type"], "data": AS_DECLARED} for name in sorted(self.wanted)}
+        after = {
+            name: {
+                "type": self.wanted[name]["type"],
+                "data": AS_DECLARED,
+                **({"name": name} if "name" in current.get(name, {}) else {}),
+            }
+            for name in sorted(self.wanted)
+        }
         steps = (self._step(name, current.get(name), after[name]) for name in after)
         return Plan(current, after, tuple(step for step in steps if step), warnings)
 
@@ -142,7 +167,17 @@ class Credentials:
             reasons.append(f"type {seen['type']} becomes {wanted['type']}")
         if seen["data"] != AS_DECLARED:
             reasons.append(f"its data are {seen['data']}")
+        if "name" in seen:
+            reasons.append(f"it was renamed to '{seen['name']}'")
         return Operation("update", name, f"update credential '{name}': {', '.join(reasons)}")
+
+    def settle(self, plan: Plan) -> Any:
+        """A credential that has its name back shows it where the plan does."""
+        seen = self.observe()
+        for name, state in plan.after.items():
+            if "name" in state and name in seen:
+                seen[name].setdefault("name", self._live[name]["name"])
+        return seen
 
     def apply(self, operation: Operation) -> None:
         name = operation.target
@@ -157,6 +192,7 @@ class Credentials:
         else:
             written = self.api.call("PATCH", f"/credentials/{self._live[name]['id']}", json=body)
         self.memory.remember(written, item["type"], item["data"])
+        self._rotate.discard(name)
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"credentials": {name: live["id"] for name, live in sorted(self._live.items())}}

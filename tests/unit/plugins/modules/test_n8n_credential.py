@@ -111,6 +111,42 @@ def test_every_other_case_is_written_once(
 
 
 @ordered
+def test_rotate_writes_what_is_as_declared_once_more(options: dict[str, Any], remember: Callable[..., None]) -> None:
+    remember()
+    listing(live())
+    listing(live())
+    responses.patch(f"{API}/c1", json=live(updated="t2"))
+    listing(live(updated="t2"))
+    predicted = run_module("n8n_credential", {**options, "rotate": True}, check=True)
+    real = run_module("n8n_credential", {**options, "rotate": True})
+    assert real["actions"] == ["update credential 'pg': its data are to be written once more"]
+    assert real["diff"] == predicted["diff"]
+
+
+@ordered
+def test_a_renamed_credential_gets_its_name_back(options: dict[str, Any], remember: Callable[..., None]) -> None:
+    remember()
+    listing(live("renamed", updated="t2"))
+    responses.patch(
+        f"{API}/c1",
+        json=live(updated="t3"),
+        match=[json_params_matcher({"name": "pg", "type": "postgres", "data": DATA})],
+    )
+    listing(live(updated="t3"))
+    listing(live(updated="t3"))
+    result = run_module("n8n_credential", options)
+    assert result["actions"] == ["update credential 'pg': its data are edited in n8n, it was renamed to 'renamed'"]
+    assert result["diff"]["before"]["pg"]["name"] == "renamed"
+    assert result["diff"]["after"]["pg"]["name"] == "pg"
+    assert run_module("n8n_credential", options)["changed"] is False
+
+
+def test_rotate_does_not_go_with_absent(options: dict[str, Any]) -> None:
+    with pytest.raises(ModuleFailed, match="rotate goes with state=present"):
+        run_module("n8n_credential", {**options, "rotate": True, "state": "absent"})
+
+
+@ordered
 def test_absent_deletes_by_name_and_forgets(options: dict[str, Any], remember: Callable[..., None]) -> None:
     remember()
     listing(live())

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Test equipment: stands in for one application service, keeps what it was asked, fails or hangs when told to.
 
-SERVICE_NAME chooses the service, PORT its port. What is told to it goes through /_double/.
+SERVICE_NAME chooses the service, PORT its port. What is told to it goes through /_double/. The double of coda-mcp plays
+an incoming webhook of Slack too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import sys
 import threading
 import time
@@ -26,14 +29,21 @@ from urllib.parse import parse_qsl, urlsplit
 VERSION = "0.1.0"
 KEPT_REQUESTS = 1000
 BODY_LIMIT = 1024 * 1024
+AT_ONCE = struct.pack("ii", 1, 0)
 SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
 BEHAVIOUR_TYPES: dict[str, tuple[type, ...]] = {
     "route": (str,),
     "fail": (int,),
     "status": (int,),
     "hang_seconds": (int, float),
+    "reset": (bool,),
+    "when": (dict,),
     "unhealthy": (bool,),
 }
+
+
+class Dropped(Exception):
+    """The connection is to end without an answer."""
 
 
 class Refused(Exception):
@@ -60,12 +70,23 @@ class Asked:
 
 @dataclass
 class Behaviour:
-    """What happens on `route` ("*": every route of the service) instead of the usual answer."""
+    """What happens on `route` ("*": every route of the service) instead of the usual answer.
+
+    With `when` only to requests whose query or body has these values; `reset` ends the connection with a TCP reset.
+    """
 
     route: str = "*"
     fail: int = 0
     status: int = 0
     hang_seconds: float = 0.0
+    reset: bool = False
+    when: Mapping[str, Any] = field(default_factory=dict)
+
+    def covers(self, asked: Asked, *, exactly: bool) -> bool:
+        if self.route != asked.path and (exactly or self.route != "*"):
+            return False
+        said = {**asked.query, **(asked.body if isinstance(asked.body, dict) else {})}
+        return all(said.get(key) == value for key, value in self.when.items())
 
 
 Answer = tuple[int, Any]
@@ -117,7 +138,7 @@ class Double:
         return self._serve(asked)
 
     def _health(self, asked: Asked) -> Answer:
-        self._misbehave(asked.path, exactly=True)
+        self._misbehave(asked, exactly=True)
         if self.unhealthy:
             return 503, {"status": "unhealthy", "service": self.name}
         return 200, {"status": "ok", "service": self.name}
@@ -133,16 +154,16 @@ class Double:
         if chosen is None:
             methods = ", ".join(route.method for route in known)
             raise Refused(405, f"{asked.path} answers {methods}, not {asked.method}.")
-        self._misbehave(asked.path)
+        self._misbehave(asked)
         return chosen.respond(self, asked)
 
-    def _misbehave(self, path: str, *, exactly: bool = False) -> None:
+    def _misbehave(self, asked: Asked, *, exactly: bool = False) -> None:
         with self.lock:
-            covering = [rule for rule in self.behaviours if rule.route == path or (rule.route == "*" and not exactly)]
+            covering = [rule for rule in self.behaviours if rule.covers(asked, exactly=exactly)]
             if not covering:
                 return
             rule = covering[-1]
-            hang_seconds, status = rule.hang_seconds, rule.status
+            hang_seconds, status, reset = rule.hang_seconds, rule.status, rule.reset
             if rule.fail > 0:
                 rule.fail -= 1
                 status = status or 500
@@ -150,8 +171,10 @@ class Double:
                     self.behaviours.remove(rule)
         if hang_seconds:
             self.stopping.wait(hang_seconds)
+        if reset:
+            raise Dropped
         if status:
-            raise Refused(status, f"{self.name} was told to answer {status} on {path}.")
+            raise Refused(status, f"{self.name} was told to answer {status} on {asked.path}.")
 
     def _told(self, asked: Asked) -> Answer:
         what = asked.path[len("/_double/") :]
@@ -181,7 +204,7 @@ class Double:
                 raise Refused(400, f"Unknown behaviour {key!r}; known are {', '.join(BEHAVIOUR_TYPES)}.")
             if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
                 raise Refused(400, f"Behaviour {key!r} has the wrong type: {value!r}.")
-            if not isinstance(value, (str, bool)) and value < 0:
+            if isinstance(value, (int, float)) and value < 0:
                 raise Refused(400, f"Behaviour {key!r} must not be negative: {value!r}.")
         if told.get("status") and not 200 <= told["status"] <= 599:
             raise Refused(400, f"Behaviour 'status' must be from 200 to 599, not {told['status']}.")
@@ -189,7 +212,7 @@ class Double:
         with self.lock:
             if "unhealthy" in told:
                 self.unhealthy = told["unhealthy"]
-            if set(rule) - {"route"}:
+            if set(rule) - {"route", "when"}:
                 self.behaviours.append(Behaviour(**rule))
 
 
@@ -258,6 +281,10 @@ def coda_mcp(_double: Double, asked: Asked) -> Answer:
     }
 
 
+def slack_message(_double: Double, _asked: Asked) -> Answer:
+    return 200, "ok"
+
+
 SERVICES: dict[str, Service] = {
     "memory-gateway": Service(
         8090,
@@ -281,6 +308,7 @@ SERVICES: dict[str, Service] = {
             Route("POST", "/mcp", coda_mcp),
             Route("POST", "/api/v1/tasks/[^/]+(/status)?", coda_task),
             Route("PATCH", "/api/v1/tasks/[^/]+(/status)?", coda_task),
+            Route("POST", "/services/.+", slack_message),
         ),
     ),
 }
@@ -304,6 +332,9 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         try:
             status, body = self.server.double.answer(self._asked())
+        except Dropped:
+            self._reset()
+            return
         except Refused as refused:
             status, body = refused.status, {"error": {"status": refused.status, "message": str(refused)}}
         content = json.dumps(body).encode()
@@ -318,6 +349,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(content)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def _reset(self) -> None:
+        """End the connection as a process that was killed does: with a reset instead of an answer."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
     def _asked(self) -> Asked:
         parts = urlsplit(self.path)
@@ -356,6 +392,13 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], double: Double) -> None:
         super().__init__(address, Handler)
         self.double = double
+
+    def shutdown_request(self, request: Any) -> None:
+        """Closing alone sends the reset; a polite end before it would be a FIN."""
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(AT_ONCE)) == AT_ONCE:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
 
 def make_server(name: str, host: str = "127.0.0.1", port: Optional[int] = None) -> Server:

@@ -102,6 +102,12 @@ def test_each_service_answers_its_routes(
         assert response.json().items() >= expected.items()
 
 
+def test_it_takes_a_message_for_slack() -> None:
+    with running("coda-mcp") as client:
+        assert client("POST", "/services/T0/B0/x", json={"text": "hello"}).json() == "ok"
+        assert client("GET", "/_double/requests").json()["requests"][0]["body"] == {"text": "hello"}
+
+
 def test_what_is_remembered_is_recalled() -> None:
     with running("memory-gateway") as client:
         client("POST", "/api/v1/memory/remember", json={"content": "Green tea"})
@@ -154,6 +160,18 @@ def test_it_hangs(planner: Client) -> None:
     assert planner("POST", PLAN, json={}).status_code == 200
     assert time.monotonic() - begun >= 0.3
     assert planner("GET", "/health").elapsed.total_seconds() < 0.3
+
+
+def test_it_ends_the_connection_with_a_reset(planner: Client) -> None:
+    planner.told(reset=True)
+    with pytest.raises(requests.ConnectionError, match="reset by peer"):
+        planner("POST", PLAN, json={})
+
+
+def test_it_misbehaves_only_where_it_was_told_to(planner: Client) -> None:
+    planner.told(status=503, when={"task_id": "a"})
+    assert [planner("POST", PLAN, json={"task_id": task}).status_code for task in "ab"] == [503, 200]
+    assert [planner("POST", f"{PLAN}?task_id={task}", json={}).status_code for task in "ab"] == [503, 200]
 
 
 def test_it_goes_unhealthy_and_recovers(planner: Client) -> None:

@@ -337,12 +337,13 @@ class Handler(BaseHTTPRequestHandler):
             return
         except Refused as refused:
             status, body = refused.status, {"error": {"status": refused.status, "message": str(refused)}}
-        content = json.dumps(body).encode()
+        kind, text = ("text/plain", body) if isinstance(body, str) else ("application/json", json.dumps(body))
+        content = text.encode()
         try:
             bodiless = status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
             self.send_response(status)
             if not bodiless:
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD" and not bodiless:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import requests
 
 from tests.support.containers import Container, docker
 from tests.support.run_module import run_module
+from tests.support.workflows import role_workflows
 
-ROLE = Path(__file__).resolve().parents[2] / "roles" / "n8n"
 EMAIL = "owner@example.com"
 PASSWORD = "Canary-owner-1"
 DATABASE_PASSWORD = "canary-database"
@@ -35,12 +33,7 @@ ENVIRONMENT = {
     "N8N_COMMUNITY_PACKAGES_ENABLED": "false",
     "N8N_DISABLED_MODULES": "mcp-registry,insights,instance-ai,chat-hub,quick-connect",
 }
-EVENTS = """
-CREATE TABLE client_profiles (id serial PRIMARY KEY);
-CREATE TABLE events (id serial PRIMARY KEY, event_type varchar(100) NOT NULL, event_source varchar(50) NOT NULL,
-  client_id integer REFERENCES client_profiles(id), payload jsonb NOT NULL, metadata jsonb DEFAULT '{}',
-  created_at timestamp DEFAULT now());
-"""
+MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
 
 
 @dataclass
@@ -87,12 +80,9 @@ def postgres_credential(name: str) -> dict[str, Any]:
 
 
 def role_workflow(name: str, **variables: Any) -> dict[str, Any]:
-    """A workflow of the role, as Ansible renders it."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["to_json"] = json.dumps
-    environment.globals["lookup"] = lambda _plugin, path: (ROLE / "files" / path).read_text(encoding="utf-8").rstrip()
-    template = environment.from_string((ROLE / "templates/workflows" / f"{name}.json.j2").read_text(encoding="utf-8"))
-    return json.loads(template.render(n8n_timezone="Etc/UTC", **variables))
+    """A workflow of the role, as Ansible renders it, that anybody may call and that alerts nobody."""
+    unset = {"n8n_webhook_auth": False, "n8n_slack_webhook_url": "http://127.0.0.1:9/services/none"}
+    return role_workflows(name, **{**unset, **variables})[name]
 
 
 _running: list[Rig] = []
@@ -123,7 +113,8 @@ def _start(container: Callable[..., Container], network: str, state_dir: Path) -
     rig.setup.append(run_module("n8n_owner", rig.owner, check=True))
     rig.setup.append(run_module("n8n_owner", rig.owner))
     rig.setup.append(run_module("n8n_owner", rig.owner))
-    rig.sql(EVENTS)
+    for migration in sorted(MIGRATIONS.glob("*.sql")):
+        rig.sql(migration.read_text(encoding="utf-8"))
     return rig
 
 

@@ -104,7 +104,8 @@ def test_each_service_answers_its_routes(
 
 def test_it_takes_a_message_for_slack() -> None:
     with running("coda-mcp") as client:
-        assert client("POST", "/services/T0/B0/x", json={"text": "hello"}).json() == "ok"
+        answer = client("POST", "/services/T0/B0/x", json={"text": "hello"})
+        assert (answer.text, answer.headers["content-type"]) == ("ok", "text/plain")
         assert client("GET", "/_double/requests").json()["requests"][0]["body"] == {"text": "hello"}
 
 

@@ -1,0 +1,5 @@
+INSERT INTO events (event_type, event_source, client_id, payload, metadata)
+VALUES ($1, $2, $3, $4::jsonb, $5::jsonb)
+ON CONFLICT ((metadata ->> 'idempotency_key')) WHERE metadata ->> 'idempotency_key' IS NOT NULL
+DO UPDATE SET event_type = events.event_type
+RETURNING id, xmax = 0 AS is_new

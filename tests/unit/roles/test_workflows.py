@@ -1,0 +1,139 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The five workflows of requirement 4 as the role renders them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import check_wanted
+
+from tests.support.workflows import rendered, role_workflows
+
+SLACK = "https://slack.example/services/canary"
+WEBHOOKS = {
+    "coda-to-calendar-sync": "coda/task-created",
+    "calendar-to-coda-sync": "gcal/event-updated",
+    "event-logger": "events/log",
+}
+CRONS = {"daily-observer-trigger": "0 18 * * *", "weekly-observer-trigger": "0 18 * * 5"}
+NAMES = [*WEBHOOKS, *CRONS]
+
+
+@pytest.fixture(scope="module")
+def workflows() -> dict[str, dict[str, Any]]:
+    return role_workflows(n8n_slack_webhook_url=SLACK, n8n_timezone="Europe/Berlin")
+
+
+def node(workflow: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in workflow["nodes"] if one["name"] == name)
+
+
+def follow(workflow: dict[str, Any], name: str) -> list[list[str]]:
+    """The names of the nodes behind each output."""
+    return [[end["node"] for end in output] for output in workflow["connections"][name]["main"]]
+
+
+def test_the_five_are_what_n8n_takes(workflows: dict[str, Any]) -> None:
+    assert sorted(workflows) == sorted(NAMES)
+    check_wanted(list(workflows.values()), content=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings(workflows: dict[str, Any], name: str) -> None:
+    assert workflows[name]["settings"] == {
+        "executionOrder": "v1",
+        "timezone": "Europe/Berlin",
+        "executionTimeout": 276,
+        "saveDataErrorExecution": "all",
+        "saveDataSuccessExecution": "all",
+    }
+
+
+@pytest.mark.parametrize(("name", "path"), WEBHOOKS.items())
+def test_webhooks(workflows: dict[str, Any], name: str, path: str) -> None:
+    """Scenarios 4.1 to 4.3; in production they want a secret."""
+    hook = node(workflows[name], "Webhook")
+    assert (hook["parameters"]["path"], hook["parameters"]["httpMethod"]) == (path, "POST")
+    assert hook["parameters"]["authentication"] == "headerAuth"
+    assert hook["credentials"] == {"httpHeaderAuth": {"id": None, "name": "planner-memory-webhook"}}
+    open_to_all = role_workflows(name, stack_environment="local")[name]
+    assert "authentication" not in node(open_to_all, "Webhook")["parameters"]
+    assert "credentials" not in node(open_to_all, "Webhook")
+
+
+@pytest.mark.parametrize(("name", "cron"), CRONS.items())
+def test_crons(workflows: dict[str, Any], name: str, cron: str) -> None:
+    """Scenarios 4.4 and 4.5."""
+    rule = node(workflows[name], "Schedule")["parameters"]["rule"]
+    assert rule == {"interval": [{"field": "cronExpression", "expression": cron}]}
+    mode = name.split("-", maxsplit=1)[0]
+    url = node(workflows[name], "Call observer")["parameters"]["url"]
+    assert url == f"http://observer-agent:8093/api/v1/observer/reflect?mode={mode}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_can_fail_is_tried_four_times(workflows: dict[str, Any], name: str) -> None:
+    """Scenario 4.6."""
+    workflow = workflows[name]
+    fails = [one for one in workflow["nodes"] if one.get("onError") == "continueErrorOutput"]
+    kinds = ("n8n-nodes-base.httpRequest", "n8n-nodes-base.postgres")
+    reaching = {one["name"] for one in workflow["nodes"] if one["type"] in kinds} - {"Alert Slack", "Log failure"}
+    assert {one["name"] for one in fails} == reaching
+    for one in fails:
+        call = one["name"]
+        refused = follow(workflow, call)[1]
+        if refused == ["Unknown client?"]:
+            refused = follow(workflow, "Unknown client?")[1]
+        assert refused == [f"{call}: retries left?"]
+        assert follow(workflow, f"{call}: retries left?") == [[f"{call}: back off"], [f"{call}: give up"]]
+        assert follow(workflow, f"{call}: back off") == [[call]]
+        assert node(workflow, f"{call}: back off")["parameters"] == {
+            "resume": "timeInterval",
+            "amount": "={{ [2, 4, 8][$runIndex] }}",
+            "unit": "seconds",
+        }
+        assert node(workflow, f"{call}: give up")["type"] == "n8n-nodes-base.stopAndError"
+        if one["type"] == kinds[0]:
+            assert one["parameters"]["options"] == {"timeout": 10000}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_alarm_needs_no_code_and_the_address_of_slack_stands_once(workflows: dict[str, Any], name: str) -> None:
+    """Scenario 4.6."""
+    workflow = workflows[name]
+    way = ["On error"]
+    while way[-1] in workflow["connections"]:
+        way.append(follow(workflow, way[-1])[0][0])
+    assert way == ["On error", "Failure", "Log failure", "Alert Slack"]
+    assert all(node(workflow, step)["type"] != "n8n-nodes-base.code" for step in way)
+    assert node(workflow, "Alert Slack")["parameters"]["url"] == SLACK
+    assert json.dumps(workflow).count("canary") == 1
+
+
+def test_addresses_and_times_are_variables() -> None:
+    workflows = role_workflows(
+        n8n_planner_url="http://a:1", n8n_scheduler_url="http://b:2", n8n_observer_url="http://c:3",
+        n8n_coda_mcp_url="http://d:4/x", n8n_coda_mcp_tool="set_status", n8n_daily_cron="30 7 * * *",
+        n8n_call_timeout=3,
+    )  # fmt: skip
+    text = json.dumps(workflows)
+    assert all(
+        url in text for url in ("http://a:1/api", "http://b:2/api", "http://c:3/api", "http://d:4/x", "set_status")
+    )
+    assert "30 7 * * *" in text
+    assert '"timeout": 3000' in text
+
+
+@pytest.mark.parametrize(
+    ("over", "names"),
+    [
+        ({"n8n_webhook_secret": "s" * 16}, ["planner-memory-postgres", "planner-memory-webhook"]),
+        ({"n8n_webhook_auth": False}, ["planner-memory-postgres"]),
+    ],
+)
+def test_credentials(over: dict[str, Any], names: list[str]) -> None:
+    assert [one["name"] for one in rendered("{{ n8n_credentials }}", **over)] == names

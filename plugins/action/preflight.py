@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
         rules = self._task.args.get("rules") or []
         if not role and not report:
             raise AnsibleActionFail("preflight needs role, whose input it looks at, or report: true")
+        self._warnings: list[str] = []
         store = RunStore("preflight", task_vars.get("inventory_hostname", "localhost"))
         problems: list[str] = store.read()
         if role:
@@ -51,6 +52,8 @@ class ActionModule(ActionBase):
             wrong += [one for one in self._rules(str(role), rules) if not (told and one.startswith(told))]
             problems += [one for one in wrong if one not in problems]
         result.update(changed=False, problems=problems)
+        if self._warnings:
+            result["warnings"] = self._warnings
         if not report:
             store.write(problems)
             return result
@@ -66,10 +69,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the rules of role {role} are not a list")
         sentences = []
         for number, rule in enumerate(rules, 1):
-            if not isinstance(rule, Mapping) or set(rule) != {"that", "msg"}:
-                raise AnsibleActionFail(f"rule {number} of role {role} is not a mapping of that and msg")
+            if not isinstance(rule, Mapping) or set(rule) - {"warn"} != {"that", "msg"}:
+                raise AnsibleActionFail(f"rule {number} of role {role} is not a mapping of that, msg and warn")
             sentence = self._rule(f"rule {number} of role {role}", rule)
-            if sentence:
+            if sentence and rule.get("warn") is True:
+                self._warnings.append(f"{role}: {sentence}")
+            elif sentence:
                 sentences.append(sentence)
         return sentences
 

@@ -150,6 +150,18 @@ host:
           type: dict
           returned: success
           sample: {bridge: [172.17.0.0/16], host: []}
+        bridges:
+          description: Its bridge networks with what they are and the running containers in them, by name.
+          type: dict
+          returned: success
+          sample:
+            docker_proxy:
+              driver: bridge
+              subnets: [10.203.10.0/24]
+              gateways: [10.203.10.1]
+              bridge: br-proxy
+              internal: false
+              containers: [traefik]
         error:
           description: Why it does not answer although its socket is there, or null.
           type: str
@@ -176,6 +188,37 @@ host:
           pid: 812
           process: docker-proxy
           container: valkey
+    interfaces:
+      description: Names of the host's network interfaces.
+      type: list
+      elements: str
+      returned: success
+      sample: [br-proxy, docker0, eth0, lo]
+    routes:
+      description: Interface and address range of each IPv4 route.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{interface: eth0, subnet: 0.0.0.0/0}]
+    firewall:
+      description:
+        - C(usable) says whether nft is there and the kernel takes a table such as role networking's, asked as root.
+        - C(others) names who else writes firewall rules, a sentence each.
+      type: dict
+      returned: success
+      sample: {usable: true, others: []}
+    services:
+      description:
+        Services that M(bestviable.planner_memory.host_service) keeps, by their name, with checksums of their files,
+        whether systemd starts them at boot (null without systemd), and whether they run as their files say.
+      type: dict
+      returned: success
+      sample:
+        firewall:
+          enabled: true
+          running: true
+          files:
+            /usr/local/lib/planner-memory/firewall/rules.nft: {mode: "0644", sha256: 2c26b46b68ff…}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -44,6 +44,10 @@ options:
           - Evaluated only when the rule does not hold.
         type: str
         required: true
+      warn:
+        description: Whether the sentence is only a warning, given at once.
+        type: bool
+        default: false
   report:
     description: Fail with everything that was remembered.
     type: bool

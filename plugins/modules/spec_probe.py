@@ -28,7 +28,8 @@ attributes:
 options:
   probes:
     description: The questions; each is exactly one of O(probes[].exec), O(probes[].http), O(probes[].inspect),
-      O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp) and O(probes[].listen).
+      O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp), O(probes[].listen)
+      and O(probes[].service).
     type: list
     elements: dict
     required: true
@@ -150,6 +151,15 @@ options:
             description: Port.
             type: int
             required: true
+      service:
+        description:
+          Answers what a service that M(bestviable.planner_memory.host_service) keeps says of itself, with C(running).
+        type: dict
+        suboptions:
+          name:
+            description: Name of the service.
+            type: str
+            required: true
   timeout:
     description: Seconds for one question.
     type: float
@@ -229,6 +239,7 @@ PROBE = {
         "options": {"host": {"type": "str", "default": "127.0.0.1"}, "port": {"type": "int", "required": True}},
     },
     "listen": {"type": "dict", "options": {"port": {"type": "int", "required": True}}},
+    "service": {"type": "dict", "options": {"name": {"type": "str", "required": True}}},
 }
 
 

@@ -212,6 +212,8 @@ def label(probe: Mapping[str, Any]) -> str:
         return "the engine"
     if kind == "listen":
         return f"port {wanted.get('port')}"
+    if kind == "service":
+        return f"service {wanted.get('name')} of the host"
     return f"container {wanted.get('container')}" if kind == "inspect" else f"network {wanted.get('name')}"
 
 

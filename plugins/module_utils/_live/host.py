@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import firewall, services
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 
 LISTEN = "0A"
@@ -189,6 +190,25 @@ def subnets_of(network: Mapping[str, Any]) -> list[str]:
     return [one["Subnet"] for one in ranges if one.get("Subnet")]
 
 
+def network_of(network: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a network is, with the running containers in it."""
+    name = network["Name"]
+    ranges = (network.get("IPAM") or {}).get("Config") or []
+    options = network.get("Options") or {}
+    return {
+        "driver": network.get("Driver"),
+        "subnets": subnets_of(network),
+        "gateways": [one["Gateway"] for one in ranges if one.get("Gateway")],
+        "bridge": options.get("com.docker.network.bridge.name") or f"br-{network.get('Id', '')[:12]}",
+        "internal": bool(network.get("Internal")),
+        "containers": sorted(
+            one["Names"][0].lstrip("/")
+            for one in containers
+            if name in ((one.get("NetworkSettings") or {}).get("Networks") or {})
+        ),
+    }
+
+
 def images_of(images: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Those images that have a name, with the labels that they were built with."""
     return [
@@ -211,6 +231,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "root_dir": None,
         "networks": [],
         "subnets": {},
+        "bridges": {},
         "images": [],
     }
     try:
@@ -228,6 +249,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         root_dir=root,
         networks=sorted(network["Name"] for network in networks),
         subnets={network["Name"]: subnets_of(network) for network in networks},
+        bridges={one["Name"]: network_of(one, containers) for one in networks if one.get("Driver") == "bridge"},
         images=images_of(images),
         error=None,
     )
@@ -255,4 +277,8 @@ def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
         "compose": {"version": compose_version()},
         "cgroup": cgroup_of(read("/proc/self/mountinfo"), read("/proc/cgroups")),
         "listeners": name_listeners(sockets, owners, processes, published(containers)),
+        "interfaces": firewall.interfaces(),
+        "routes": firewall.routes_of(read("/proc/net/route")),
+        "firewall": firewall.describe(),
+        "services": services.installed(),
     }

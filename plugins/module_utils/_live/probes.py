@@ -20,8 +20,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import listening
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.services import report_of
 
-KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen")
+KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen", "service")
 LONGEST_TEXT = 20000
 PAUSE = 0.5
 SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
@@ -185,6 +186,9 @@ class Prober:
     def _listen(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         port = int(wanted["port"])
         return {"addresses": sorted({one["address"] for one in listening() if one["port"] == port})}
+
+    def _service(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
+        return report_of(wanted["name"])
 
 
 def mask(value: Any, secrets: set[str]) -> Any:

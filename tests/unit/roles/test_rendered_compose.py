@@ -197,6 +197,7 @@ def test_external_services(rendered, name):
         f"traefik.http.routers.{name}.entrypoints": "web",
         f"traefik.http.services.{name}.loadbalancer.server.port": str(port),
         "traefik.docker.network": "docker_proxy",
+        "com.bestviable.planner_memory.watchdog": "true",
     }
 
 
@@ -205,7 +206,7 @@ def test_internal_services(rendered, name):
     """Scenario 5.2."""
     seen = service(rendered, name)
     assert seen["networks"] == ["docker_syncbricks"]
-    assert "labels" not in seen
+    assert seen["labels"] == {"com.bestviable.planner_memory.watchdog": "true"}
 
 
 def test_scheduler_keeps_its_credentials_and_knows_its_callback(rendered):

@@ -39,7 +39,7 @@ RULES = [
 WRITTEN_WRONGLY = [
     ({}, "preflight needs role"),
     ({"role": "x", "rule": []}, "preflight has no option rule"),
-    ({"role": "x", "rules": [{"that": True}]}, "rule 1 of role x is not a mapping of that and msg"),
+    ({"role": "x", "rules": [{"that": True}]}, "rule 1 of role x is not a mapping of that, msg and warn"),
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_service
 short_description: Keep one small service of this collection on the host
-version_added: "0.2.0"
+version_added: "0.1.0"
 author: [bestviable.planner_memory contributors (@bestviable)]
 description:
   - Keeps the files of the service in C(/usr/local/lib/planner-memory/NAME), and its unit

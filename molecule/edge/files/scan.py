@@ -1,0 +1,76 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which TCP ports of some addresses answer: SYNs to all of them, and who sends SYN-ACK.
+
+A firewall that drops makes every connect wait; this waits once. Runs in the attacker's container, against the droplet.
+usage: scan.py SOURCE FIRST-LAST ADDRESS...     prints JSON, address to open ports
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+
+SYN, SYN_ACK, IPV4 = 0x02, 0x12, 0x0800
+BATCH, PAUSE, PATIENCE = 250, 0.004, 1.5
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def syn(source: str, target: str, own_port: int, port: int) -> bytes:
+    head = struct.pack(">HHIIBBHHH", own_port, port, port, 0, 5 << 4, SYN, 1024, 0, 0)
+    pseudo = socket.inet_aton(source) + socket.inet_aton(target) + struct.pack(">BBH", 0, socket.IPPROTO_TCP, len(head))
+    return head[:16] + struct.pack(">H", checksum(pseudo + head)) + head[18:]
+
+
+class Listener(threading.Thread):
+    """Everything that answers to our port with SYN-ACK."""
+
+    def __init__(self, own_port: int) -> None:
+        super().__init__(daemon=True)
+        self.own_port = own_port
+        self.seen: set[tuple[str, int]] = set()
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+
+    def run(self) -> None:
+        while True:
+            packet = self.socket.recv(2048)
+            offset = (packet[0] & 15) * 4
+            if packet[9] != socket.IPPROTO_TCP or len(packet) < offset + 14:
+                continue
+            sender, own_port = struct.unpack(">HH", packet[offset : offset + 4])
+            if own_port == self.own_port and packet[offset + 13] & SYN_ACK == SYN_ACK:
+                self.seen.add((socket.inet_ntoa(packet[12:16]), sender))
+
+
+def main(source: str, ports: str, *addresses: str) -> None:
+    first, last = (int(part) for part in ports.split("-"))
+    own_port = random.randint(61000, 65000)
+    listener = Listener(own_port)
+    listener.start()
+    out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    for address in addresses:
+        for port in range(first, last + 1):
+            out.sendto(syn(source, address, own_port, port), (address, 0))
+            if port % BATCH == 0:
+                time.sleep(PAUSE)
+    time.sleep(PATIENCE)
+    found = {address: sorted(port for sender, port in listener.seen if sender == address) for address in addresses}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -83,6 +83,10 @@ def refusal(
             "schema_login_port": 1,
             "schema_login_password": "of-no-use",
             "docker_min_free_mb": 999_999_999,
+            "services_overrides": {"scheduler-engine": {"environment": {"GOOGLE_REDIRECT_URI": "https://x.org/cb"}}},
+            "traefik_trusted_proxies": ["0.0.0.0/0"],
+            "networking_trusted_interfaces": ["not an interface"],
+            "watchdog_max_restarts": 0,
         },
         engine=old_engine,
     )
@@ -98,10 +102,26 @@ def refusal(
         ["is taken by", "pid", "valkey_port"],
         ["planner-engine", "services_images"],
         ["docker_min_free_mb is 999999999", "make room"],
+        ["GOOGLE_REDIRECT_URI of scheduler-engine is 'https://x.org/cb'", "/oauth/callback; write that"],
+        ["traefik_trusted_proxies names 0.0.0.0/0", "cloudflared alone"],
+        ["networking_trusted_interfaces names 'not an interface'", "such as wg0"],
+        ["watchdog_max_restarts is 0", "set watchdog_enabled to false"],
         ["engine 19.03.8 is too old", "20.10", "upgrade it yourself"],
         ["schema_login_host is 127.0.0.2", "Connection refused", "correct address"],
     ],
-    ids=["unknown variable", "limit", "port", "image", "space", "engine", "postgres"],
+    ids=[
+        "unknown variable",
+        "limit",
+        "port",
+        "image",
+        "space",
+        "redirect",
+        "proxies",
+        "interface",
+        "watchdog",
+        "engine",
+        "postgres",
+    ],
 )
 def test_one_run_tells_every_mistake(refusal: subprocess.CompletedProcess[str], words: list[str]) -> None:
     assert refusal.returncode != 0

@@ -27,7 +27,10 @@ SERVICES = [*PUBLIC, "observer-agent"]
 
 HOSTS: dict[str, dict[str, Any]] = {
     "plain": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}},
-    "swap": {"stack_host": {"swap_mb": 200, "engine": {**ENGINE_20, "version": "26.1.5"}}},
+    "swap": {
+        "stack_host": {"swap_mb": 200, "engine": {**ENGINE_20, "version": "26.1.5"}},
+        "traefik_network_gateway": "10.203.10.1",
+    },
     "small_swap": {
         "stack_host": {"swap_mb": 199, "engine": {**ENGINE_20, "socket_gid": 0}},
         "valkey_appendonly": False,
@@ -299,6 +302,9 @@ def test_traefik(rendered):
     assert environment["TRAEFIK_PROVIDERS_DOCKER_NETWORK"] == "docker_proxy"
     assert environment["TRAEFIK_ENTRYPOINTS_WEB_ADDRESS"] == ":80"
     assert environment["TRAEFIK_ENTRYPOINTS_PING_ADDRESS"] == "127.0.0.1:8082"
+    assert "TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS" not in environment, "nobody is believed unasked"
+    trusting = service(rendered, "traefik", "swap")["environment"]
+    assert trusting["TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS"] == "10.203.10.1"
     assert not [name for name in environment if name.startswith(("TRAEFIK_API", "TRAEFIK_METRICS"))]
 
 

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the edge of a host promises, tried from an attacker's place and by breaking things on the droplet.
+
+usage: prove.py DROPLET ATTACKER
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DOUBLE = "planner-memory/service-double:0.1.0"
+VALKEY = "valkey/valkey:8.1.1"
+LABEL = "com.bestviable.planner_memory.watchdog=true"
+RECALL = "/api/v1/memory/recall?client_id=1"
+CONTROL = "/usr/local/lib/planner-memory"
+# Everything that the site listens on is below.
+USUAL, ALL = "1-9000", "1-65535"
+
+
+def call(*argv: str, check: bool = True) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
+    if check and done.returncode:
+        raise SystemExit(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+class Rig:
+    def __init__(self, droplet: str, attacker: str) -> None:
+        self.droplet, self.attacker = droplet, attacker
+        self.host = self._address(droplet)
+        self.own = self._address(attacker)
+
+    @staticmethod
+    def _address(container: str) -> str:
+        return call(
+            "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container
+        )
+
+    def on(self, *argv: str, check: bool = True) -> str:
+        return call("docker", "exec", self.droplet, *argv, check=check)
+
+    def attack(self, *argv: str) -> str:
+        return call("docker", "exec", self.attacker, *argv)
+
+    def containers(self) -> dict[str, str]:
+        """Address → name of everything that runs on the droplet."""
+        listed = json.loads(self.on("sh", "-c", "docker inspect $(docker ps -q)"))
+        return {
+            network["IPAddress"]: one["Name"].lstrip("/")
+            for one in listed
+            for network in one["NetworkSettings"]["Networks"].values()
+            if network["IPAddress"]
+        }
+
+    def open_ports(self, ports: str = USUAL, *addresses: str) -> list[str]:
+        """What answers the attacker, as name:port."""
+        names = {self.host: "host", "127.0.0.1": "loopback", **self.containers()}
+        seen = json.loads(self.attack("python3", "/scan.py", self.own, ports, *(addresses or names)))
+        return sorted({f"{names[address]}:{port}" for address, open_of in seen.items() for port in open_of})
+
+    def report(self, service: str) -> dict[str, Any]:
+        return json.loads(self.on(f"{CONTROL}/{service}/control", "status", check=False))
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        return json.loads(self.on("docker", "inspect", container))[0]
+
+    def health(self, container: str) -> str:
+        return self.inspect(container)["State"]["Health"]["Status"]
+
+
+def until(what: str, holds: Callable[[], Any], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.2)
+
+
+def proved(words: str, holds: bool) -> None:
+    print(("ok      " if holds else "FAILED  ") + words, flush=True)
+    if not holds:
+        raise SystemExit(words)
+
+
+def isolation(rig: Rig) -> None:
+    seen = rig.open_ports()
+    proved(f"with the table nothing of the site answers a neighbour (SYN to ports {USUAL}): {seen}", seen == [])
+    seen = rig.open_ports(ALL, rig.host, "127.0.0.1")
+    proved(f"every port of the host and of its loopback: {seen}", seen == [])
+
+    rig.on("systemctl", "stop", "planner-memory-firewall")
+    seen = rig.open_ports()
+    expected = {"loopback:6379", "loopback:80", "valkey:6379", "observer-agent:8093", "memory-gateway:8090"}
+    proved(f"without it the same scan sees {', '.join(seen)}", expected <= set(seen))
+    rig.on("systemctl", "start", "planner-memory-firewall")
+    proved("and loaded again it does not", rig.open_ports() == [])
+
+    rig.on("systemctl", "restart", "docker")
+    until("all run after the engine's restart", lambda: len(rig.containers()) >= 9)
+    proved("after systemctl restart docker nothing answers", rig.open_ports() == [])
+    rig.on("docker", "network", "disconnect", "docker_syncbricks", "observer-agent")
+    rig.on("docker", "network", "connect", "--ip", "10.203.20.77", "docker_syncbricks", "observer-agent")
+    proved("a container with a new address neither", rig.open_ports(USUAL, "10.203.20.77") == [])
+    rig.on("nft", "flush", "ruleset")
+    proved("a flushed table is told of", rig.report("firewall") == {"table": "absent"})
+    rig.on("systemctl", "reload", "planner-memory-firewall")
+    proved("after nft flush ruleset and a reload nothing answers", rig.open_ports() == [])
+    rig.on("systemctl", "restart", "docker")
+    until("all run again", lambda: len(rig.containers()) >= 9)
+    proved("the host itself reaches Valkey on its loopback", "PONG" in rig.on(
+        "python3", "-c",
+        "import socket; s = socket.create_connection(('127.0.0.1', 6379)); s.send(b'PING\\r\\n'); print(s.recv(9))",
+    ))  # fmt: skip
+    rig.on("nft", "add", "rule", "inet", "planner_memory", "prerouting", "counter", "accept")
+    proved("a rule that somebody added is told of", rig.report("firewall") == {"table": "changed"})
+    rig.on("systemctl", "reload", "planner-memory-firewall")
+    proved("and gone after a reload", rig.report("firewall") == {"table": "loaded"})
+
+
+def times_of(rig: Rig, container: str) -> list[tuple[str, float]]:
+    """Events of a container as (action, seconds)."""
+    said = rig.on("docker", "events", "--since=10m", f"--until={int(time.time())}", f"--filter=container={container}",
+                  "--filter=event=start", "--filter=event=health_status: unhealthy",
+                  "--filter=event=health_status: healthy", "--format={{json .}}")  # fmt: skip
+    return [(one["Action"], one["timeNano"] / 1e9) for one in map(json.loads, said.splitlines())]
+
+
+def watchdog(rig: Rig) -> None:
+    rig.on("docker", "run", "--detach", "--name=sick", f"--label={LABEL}", "--env=SERVICE_NAME=memory-gateway",
+           "--env=PORT=8090", "--health-cmd=curl -sf http://localhost:8090/health && ! test -e /tmp/sick",
+           "--health-interval=1s", "--health-timeout=1s", "--health-retries=2", DOUBLE)  # fmt: skip
+    until("healthy at first", lambda: rig.health("sick") == "healthy")
+    rig.on("docker", "kill", "--signal=STOP", "sick")
+    until("restarted after SIGSTOP", lambda: rig.report("watchdog")["restarts"] == 1)
+    until("healthy after SIGSTOP", lambda: rig.health("sick") == "healthy")
+    rig.on("docker", "exec", "sick", "touch", "/tmp/sick")
+    until("restarted five times", lambda: rig.report("watchdog")["restarts"] == 5, 90)
+    until("given up", lambda: rig.report("watchdog")["given_up"] == ["sick"], 60)
+    events = times_of(rig, "sick")
+    pairs = zip(events, events[1:])
+    delays = [later - sooner for (what, sooner), (then, later) in pairs if "unhealthy" in what and then == "start"]
+    proved(f"SIGSTOP and a failing check: restarted after {', '.join(f'{one:.2f}' for one in delays)} s",
+           len(delays) == 5 and max(delays) <= 2)  # fmt: skip
+    started = rig.inspect("sick")["State"]["StartedAt"]
+    time.sleep(4)
+    proved("given up, it is left alone", rig.inspect("sick")["State"]["StartedAt"] == started)
+    loud = rig.on("journalctl", "--unit=planner-memory-watchdog", "--priority=err", "--output=cat", "--no-pager")
+    proved(f"one error line: {loud}", loud.count("giving up on sick") == 1)
+    rig.on("docker", "exec", "sick", "rm", "/tmp/sick")
+    until("forgiven when it is healthy", lambda: rig.report("watchdog")["given_up"] == [])
+    rig.on("docker", "rm", "--force", "sick")
+
+
+def forwarded(rig: Rig) -> None:
+    """What services see of a client: cloudflared's place is the host's loopback, any other is not believed."""
+    headers = ("-H", "Host: memory.bestviable.com", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-For: 1.2.3.4")
+
+    def seen() -> dict[str, str]:
+        kept = rig.on("docker", "exec", "memory-gateway", "curl", "-s", "http://localhost:8090/_double/requests")
+        asked = [one for one in json.loads(kept)["requests"] if "route" in one["query"]]
+        return {key.lower(): value for key, value in asked[-1]["headers"].items()}
+
+    until("routed", lambda: rig.on("curl", "-sf", f"http://127.0.0.1{RECALL}&route=1", *headers, check=False))
+    believed = seen()
+    proved(f"https from cloudflared's place: {believed['x-forwarded-proto']}, {believed['x-forwarded-for']}",
+           believed["x-forwarded-proto"] == "https" and believed["x-forwarded-for"].startswith("1.2.3.4"))  # fmt: skip
+    rig.on("docker", "exec", "planner-engine", "curl", "-sf", f"http://traefik{RECALL}&route=2", *headers)
+    spoofed = seen()
+    proved(f"the same from another container: {spoofed['x-forwarded-proto']}, {spoofed['x-forwarded-for']}",
+           spoofed["x-forwarded-proto"] == "http" and "1.2.3.4" not in spoofed["x-forwarded-for"])  # fmt: skip
+    closed = {path: rig.on("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1{path}")
+              for path in ("/dashboard/", "/api/rawdata", "/ping", "/metrics")}  # fmt: skip
+    proved(f"Traefik's own pages are closed: {closed}", set(closed.values()) == {"404"})
+
+
+def limits(rig: Rig) -> None:
+    eater = "import time; hoard = []\nwhile True: hoard.append(bytearray(4 << 20)); time.sleep(0.02)"
+    rig.on("docker", "run", "--detach", "--name=eater", "--memory=64m", "--restart=unless-stopped",
+           "--entrypoint=python3", DOUBLE, "-c", eater)  # fmt: skip
+    until("restarted after the kernel killed it", lambda: rig.inspect("eater")["RestartCount"] >= 1)
+    proved(f"out of memory: restarted {rig.inspect('eater')['RestartCount']} times", True)
+    rig.on("docker", "rm", "--force", "eater")
+    rig.on("docker", "run", "--name=talker", "--log-opt=max-size=10m", "--log-opt=max-file=3", "--entrypoint=sh",
+           VALKEY, "-c", "yes $(printf %0100d 0) | head -c 60000000 >&2")  # fmt: skip
+    path = Path(rig.inspect("talker")["LogPath"]).parent
+    kept = int(rig.on("sh", "-c", f"cat {path}/*-json.log* | wc -c"))
+    proved(f"60 MB of log: {kept / 1e6:.1f} MB on disk", kept <= 30_100_000)
+    rig.on("docker", "rm", "--force", "talker")
+
+
+def main(droplet: str, attacker: str) -> None:
+    rig = Rig(droplet, attacker)
+    started = datetime.datetime.now()
+    rig.attack("sh", "-c", f"ip route replace 10.203.0.0/16 via {rig.host}; ip addr del 127.0.0.1/8 dev lo;"
+               f" ip route replace 127.0.0.1/32 via {rig.host} dev eth0")  # fmt: skip
+    forwarded(rig)
+    isolation(rig)
+    watchdog(rig)
+    limits(rig)
+    print(f"{(datetime.datetime.now() - started).seconds} s")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -293,6 +293,8 @@ def _container_step(project: Project, key: str, now: Optional[View], then: Optio
     if now is None:
         return [_step(project, "create", key, f"create{label}")]
     reasons = list(_reasons(now, then))
+    if reasons and now["status"].startswith("exited"):
+        reasons.append(f"container {now['status']}")
     if reasons:
         return [_step(project, "recreate", key, f"recreate{label} ({'; '.join(reasons)})")]
     if now["status"] == then["status"]:
@@ -312,7 +314,9 @@ def _reasons(now: View, then: View) -> Iterator[str]:
         yield now["definition"]
     if "name" in now:
         yield f"it was renamed to {now['name']}"
-    if now["image"] != then["image"]:
+    if now["image"] == f"{then['image']} (another build)":
+        yield f"{then['image']} was built or pulled again since"
+    elif now["image"] != then["image"]:
         yield f"image is {now['image']} instead of {then['image']}"
     if "memory" in then and now["memory"] != then["memory"]:
         yield f"memory limit is {_size(now['memory'])} instead of {_size(then['memory'])}"

@@ -90,7 +90,7 @@ def test_the_table_has_the_slowest_first_and_adds_up(watch: Watch) -> None:
         watch.now += seconds
         clock.finish(name, "h", modules)
     lines = clock.table(2, False)
-    assert lines[0] == "TIMES: 5.2 s in all, 2 of 3 tasks ran a module (3 module runs)"
+    assert lines[0] == "TIMES: 5.2 s since Ansible has started, 2 of 3 tasks ran a module (3 module runs)"
     assert [line.split()[-1] for line in lines[1:3]] == ["two", "one"]
     assert lines[3].split() == ["0.50", "s", "1", "more", "tasks"]
     assert lines[4].split()[:2] == ["0.75", "s"]

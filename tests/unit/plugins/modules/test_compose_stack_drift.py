@@ -54,7 +54,7 @@ def change(path: str, value: Any) -> Callable[[FakeDocker], None]:
             change("HostConfig/RestartPolicy", {"Name": "on-failure", "MaximumRetryCount": 3}),
             "web: recreate (restart policy is on-failure:3 instead of unless-stopped)",
         ),
-        (lambda d: d.images.update({"img:1": "sha256:two"}), "image is img:1 (another build) instead of img:1"),
+        (lambda d: d.images.update({"img:1": "sha256:two"}), "img:1 was built or pulled again since"),
         (
             lambda d: d.networks.update(web_default="net-other"),
             "web: recreate (network web_default was made anew)",

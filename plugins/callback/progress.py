@@ -164,7 +164,8 @@ class Clock:
             return []
         tasks = sum(entry.modules > 0 for entry in entries)
         rest = max(0.0, total - sum(entry.seconds for entry in entries))
-        lines = [f"TIMES: {total:.1f} s since Ansible has started, {tasks} of {len(entries)} tasks ran a module ({modules} module runs)"]
+        counted = f"{tasks} of {len(entries)} tasks ran a module ({modules} module runs)"
+        lines = [f"TIMES: {total:.1f} s since Ansible has started, {counted}"]
         lines += [f"  {entry.seconds:6.2f} s  {_runs(entry.modules)}  {entry.name[:LONGEST_NAME]}" for entry in shown]
         hidden = len(entries) - len(shown)
         if hidden:

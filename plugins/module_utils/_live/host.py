@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -31,6 +33,7 @@ COMPOSE_PLACES = (
     "/usr/lib/docker/cli-plugins/docker-compose",
     "/usr/libexec/docker/cli-plugins/docker-compose",
 )
+N8N_VOLUME = "n8n_data"
 NEEDED_MODULES = ("requests", "psycopg2")
 NEEDED_CGROUPS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
@@ -256,6 +259,21 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return state, containers
 
 
+def kept_key_of(config: str, env: str) -> Optional[str]:
+    """The encryption key of n8n, from the file that it keeps in its volume, else from the env file of its container."""
+    try:
+        key = json.loads(config)["encryptionKey"]
+    except (ValueError, KeyError, TypeError):
+        seen = re.search(r"^N8N_ENCRYPTION_KEY='([^']+)'$", env, re.MULTILINE)
+        key = seen.group(1) if seen else None
+    return key if isinstance(key, str) and key else None
+
+
+def digest(secret: Optional[str]) -> Optional[str]:
+    """Enough to tell whether a secret is the same, and too little to stand for it."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16] if secret else None
+
+
 def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
     """Everything that the roles decide on."""
     engine, containers = engine_of(Engine(path, timeout=5.0))
@@ -263,6 +281,8 @@ def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
     sockets = listening()
     owners = owners_of(one["inode"] for one in sockets)
     processes = {pid: process_name(pid) for pid in set(owners.values())}
+    config = read(f"{engine['root_dir']}/volumes/{N8N_VOLUME}/_data/config") if engine["root_dir"] else ""
+    key = kept_key_of(config, read(os.path.join(services_dir, "n8n", "n8n.env")))
     return {
         "os": os_of(read("/etc/os-release")),
         "arch": os.uname().machine,
@@ -281,4 +301,5 @@ def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
         "routes": firewall.routes_of(read("/proc/net/route")),
         "firewall": firewall.describe(),
         "services": services.installed(),
+        "n8n_key_digest": digest(key),
     }

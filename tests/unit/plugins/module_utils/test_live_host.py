@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from pathlib import Path
@@ -136,3 +137,26 @@ def test_only_images_with_a_name_are_told() -> None:
 def test_the_ranges_of_a_network_are_told() -> None:
     assert host.subnets_of({"IPAM": {"Config": [{"Subnet": "10.0.0.0/24"}, {}]}}) == ["10.0.0.0/24"]
     assert host.subnets_of({"IPAM": {"Config": None}}) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "key"),
+    [
+        ('{"encryptionKey": "from the volume"}', "N8N_ENCRYPTION_KEY='other'\n", "from the volume"),
+        ("", "A='b'\nN8N_ENCRYPTION_KEY='from the file'\n", "from the file"),
+        ("not json", "", None),
+        ("[]", "N8N_ENCRYPTION_KEY=''\n", None),
+        ('{"encryptionKey": 7}', "", None),
+    ],
+)
+def test_the_key_that_n8n_keeps(config: str, env: str, key: Optional[str]) -> None:
+    assert host.kept_key_of(config, env) == key
+    assert host.digest(key) == (None if key is None else hashlib.sha256(key.encode()).hexdigest()[:16])
+
+
+def test_the_key_in_the_env_file_is_told_as_a_digest_only(tmp_path: Path) -> None:
+    (tmp_path / "n8n").mkdir()
+    (tmp_path / "n8n/n8n.env").write_text("N8N_ENCRYPTION_KEY='canary-key'\n")
+    seen = host.describe(str(tmp_path), str(tmp_path / "docker.sock"))
+    assert seen["n8n_key_digest"] == hashlib.sha256(b"canary-key").hexdigest()[:16]
+    assert "canary" not in str(seen)

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role n8n refuses before it touches anything, one sentence each."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.support.playbook import Run, run_playbook
+
+SECRETS = {
+    "postgres_password": "of-no-use",
+    "n8n_owner_password": "Of-no-use-1",
+    "n8n_encryption_key": "canary-new-key",
+    "n8n_slack_webhook_url": "https://slack.example/services/canary-slack",
+    "n8n_webhook_secret": "canary-webhook-secret",
+}
+OLD_KEY = {"n8n_key_digest": hashlib.sha256(b"old").hexdigest()[:16]}
+SAME_KEY = {"n8n_key_digest": hashlib.sha256(b"canary-new-key").hexdigest()[:16]}
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no-slack": (
+        {"n8n_slack_webhook_url": ""},
+        "n8n_slack_webhook_url is no address that begins with https://; make an incoming webhook in Slack",
+    ),
+    "slack-is-no-address": ({"n8n_slack_webhook_url": "#alerts"}, "n8n_slack_webhook_url is no address"),
+    "short-secret": (
+        {"n8n_webhook_secret": "short"},
+        "n8n_webhook_secret has 5 characters, and the webhooks want at least 16 in the header X-Webhook-Token; give",
+    ),
+    "no-time": ({"n8n_call_timeout": 0}, "n8n_call_timeout is 0, which is no time that a service could answer in"),
+    "no-address": (
+        {"n8n_planner_url": "planner-engine:8091"},
+        "n8n_planner_url is planner-engine:8091, which is no address; write one such as http://planner-engine:8091.",
+    ),
+    "unknown-workflow": ({"n8n_workflows": ["event-loger"]}, "n8n_workflows names 'event-loger', which this role does"),
+    # The key that was made on the host is known only after the preflight.
+    "made-anew": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
+    "another-key": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
+}
+GOOD: dict[str, dict[str, Any]] = {
+    "same-key": {"stack_host": SAME_KEY},
+    "open-to-all": {"n8n_webhook_auth": False, "n8n_webhook_secret": ""},
+}
+
+
+def role(tasks: str) -> dict[str, Any]:
+    return {"ansible.builtin.import_role": {"name": "bestviable.planner_memory.n8n", "tasks_from": tasks}}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    hosts = {name: variables for name, (variables, _words) in BAD.items()} | GOOD
+    report = {"bestviable.planner_memory.preflight": {"report": True}}
+    rules = {**role("preflight"), "vars": {"n8n_key_check": {"actions": []}}}
+    plays = [
+        {"hosts": "all:!made-anew", "gather_facts": False, "vars": {"stack_secrets": SECRETS}, "tasks": [rules, report]}
+    ]
+    plays.append({**plays[0], "hosts": "same-key:made-anew", "tasks": [role("define")]})
+    return run_playbook(tmp_path_factory.mktemp("preflight"), plays, hosts=hosts, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+
+
+def of_host(told: Run, name: str) -> str:
+    return "\n".join(line for line in told.output.splitlines() if f"[{name}]" in line)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence(told: Run, name: str) -> None:
+    assert f"fatal: [{name}]" in of_host(told, name), told.output
+    assert BAD[name][1] in of_host(told, name)
+    assert "things are wrong" not in of_host(told, name)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_input_passes(told: Run, name: str) -> None:
+    assert "fatal:" not in of_host(told, name)
+
+
+def test_no_secret_is_told(told: Run) -> None:
+    assert "canary" not in told.output

@@ -26,6 +26,11 @@ options:
     description: The folder of the services, whose free space counts; it need not exist yet.
     type: path
     default: /
+  look_for:
+    description: Paths of files to look for, with C(*) and C(?) as in a shell.
+    type: list
+    elements: str
+    default: []
   docker_socket:
     description:
       - Where the Docker engine listens.
@@ -71,6 +76,15 @@ host:
       elements: str
       returned: success
       sample: [psycopg2]
+    markdown:
+      description: Whether this Python has markdown-it-py, which M(bestviable.planner_memory.service_inventory) needs.
+      type: bool
+      returned: success
+    found:
+      description: What there is of O(look_for), by what was looked for.
+      type: dict
+      returned: success
+      sample: {"/home/david/services/archive/archon-*": ["/home/david/services/archive/archon-20251201.yml"]}
     root:
       description: Whether the module ran as root.
       type: bool
@@ -133,6 +147,12 @@ host:
           type: str
           returned: success
           sample: /var/lib/docker
+        containers:
+          description: All containers with their C(state), and Compose's C(project) and its C(directory) or null.
+          type: list
+          elements: dict
+          returned: success
+          sample: [{name: valkey, state: running, project: valkey, directory: /home/david/services/valkey}]
         networks:
           description: Names of its networks.
           type: list
@@ -236,11 +256,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "services_dir": {"type": "path", "default": "/"},
+            "look_for": {"type": "list", "elements": "str", "default": []},
             "docker_socket": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, host=describe(module.params["services_dir"], module.params["docker_socket"]))
+    given = module.params
+    module.exit_json(changed=False, host=describe(given["services_dir"], given["docker_socket"], given["look_for"]))
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ attributes:
 options:
   probes:
     description: The questions; each is exactly one of O(probes[].exec), O(probes[].http), O(probes[].inspect),
-      O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp), O(probes[].listen)
-      and O(probes[].service).
+      O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp), O(probes[].listen),
+      O(probes[].service) and O(probes[].file).
     type: list
     elements: dict
     required: true
@@ -160,6 +160,21 @@ options:
             description: Name of the service.
             type: str
             required: true
+      file:
+        description:
+          - Answers whether a file C(exists), its C(mode), and which texts it C(lacks).
+          - What else is in the file is not told.
+        type: dict
+        suboptions:
+          path:
+            description: The file.
+            type: path
+            required: true
+          texts:
+            description: Texts that have to be in it.
+            type: list
+            elements: str
+            default: []
   timeout:
     description: Seconds for one question.
     type: float
@@ -240,6 +255,13 @@ PROBE = {
     },
     "listen": {"type": "dict", "options": {"port": {"type": "int", "required": True}}},
     "service": {"type": "dict", "options": {"name": {"type": "str", "required": True}}},
+    "file": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "path", "required": True},
+            "texts": {"type": "list", "elements": "str", "default": []},
+        },
+    },
 }
 
 

@@ -214,6 +214,8 @@ def label(probe: Mapping[str, Any]) -> str:
         return f"port {wanted.get('port')}"
     if kind == "service":
         return f"service {wanted.get('name')} of the host"
+    if kind == "file":
+        return str(wanted.get("path"))
     return f"container {wanted.get('container')}" if kind == "inspect" else f"network {wanted.get('name')}"
 
 

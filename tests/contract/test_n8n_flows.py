@@ -89,7 +89,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
-    network = next(iter(n8n.postgres.inspect()["NetworkSettings"]["Networks"]))
+    network, *_others = n8n.postgres.inspect()["NetworkSettings"]["Networks"]
     doubles = {
         name: container(
             "planner-memory/service-double:0.1.0",

@@ -171,6 +171,22 @@ def free_mb(path: str) -> int:
     return shutil.disk_usage(path or "/").free // 1048576
 
 
+def containers_of(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every container with the Compose project that it is of, if any."""
+    found = []
+    for one in containers:
+        labels = one.get("Labels") or {}
+        found.append(
+            {
+                "name": one["Names"][0].lstrip("/"),
+                "state": one.get("State"),
+                "project": labels.get("com.docker.compose.project"),
+                "directory": labels.get("com.docker.compose.project.working_dir"),
+            }
+        )
+    return sorted(found, key=lambda one: one["name"])
+
+
 def compose_version(places: Iterable[str] = COMPOSE_PLACES) -> Optional[str]:
     """The version that the Compose plugin tells of itself; None where there is no plugin."""
     for place in map(os.path.expanduser, places):
@@ -222,7 +238,7 @@ def images_of(images: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The engine's state, and its running containers."""
+    """The engine's state, and its containers."""
     exists = os.path.exists(engine.path)
     state: dict[str, Any] = {
         "installed": exists or shutil.which("dockerd", path=PROGRAMS) is not None,
@@ -232,6 +248,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "socket": engine.path if exists else None,
         "socket_gid": os.stat(engine.path).st_gid if exists else None,
         "root_dir": None,
+        "containers": [],
         "networks": [],
         "subnets": {},
         "bridges": {},
@@ -239,7 +256,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     }
     try:
         said = engine.get("/version") or {}
-        containers = engine.get("/containers/json") or []
+        containers = engine.get("/containers/json?all=1") or []
         networks = engine.get("/networks") or []
         images = engine.get("/images/json") or []
         root = (engine.get("/info") or {}).get("DockerRootDir")
@@ -250,6 +267,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         version=said.get("Version"),
         api_version=said.get("ApiVersion"),
         root_dir=root,
+        containers=containers_of(containers),
         networks=sorted(network["Name"] for network in networks),
         subnets={network["Name"]: subnets_of(network) for network in networks},
         bridges={one["Name"]: network_of(one, containers) for one in networks if one.get("Driver") == "bridge"},
@@ -274,7 +292,7 @@ def digest(secret: Optional[str]) -> Optional[str]:
     return hashlib.sha256(secret.encode()).hexdigest()[:16] if secret else None
 
 
-def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
+def describe(services_dir: str, path: Optional[str] = None, look_for: Iterable[str] = ()) -> dict[str, Any]:
     """Everything that the roles decide on."""
     engine, containers = engine_of(Engine(path, timeout=5.0))
     memory, swap = memory_of(read("/proc/meminfo"))
@@ -287,6 +305,8 @@ def describe(services_dir: str, path: Optional[str] = None) -> dict[str, Any]:
         "os": os_of(read("/etc/os-release")),
         "arch": os.uname().machine,
         "python": ".".join(map(str, sys.version_info[:3])),
+        "found": {pattern: sorted(glob.glob(pattern)) for pattern in look_for},
+        "markdown": importlib.util.find_spec("markdown_it") is not None,
         "python_lacks": [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None],
         "root": os.geteuid() == 0,
         "memory_mb": memory,

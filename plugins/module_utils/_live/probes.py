@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import os
 import re
 import socket
 import time
@@ -22,7 +23,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.ho
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.services import report_of
 
-KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen", "service")
+KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen", "service", "file")
 LONGEST_TEXT = 20000
 PAUSE = 0.5
 SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
@@ -30,6 +31,11 @@ SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECA
 
 def truncate(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
+
+
+def read_text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def plain(value: Any) -> Any:
@@ -189,6 +195,14 @@ class Prober:
 
     def _service(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         return report_of(wanted["name"])
+
+    def _file(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
+        try:
+            mode = f"{os.stat(wanted['path']).st_mode & 0o7777:04o}"
+            text = read_text(wanted["path"]) if wanted.get("texts") else ""
+        except FileNotFoundError:
+            return {"exists": False}
+        return {"exists": True, "mode": mode, "lacks": [one for one in wanted.get("texts") or [] if one not in text]}
 
 
 def mask(value: Any, secrets: set[str]) -> Any:

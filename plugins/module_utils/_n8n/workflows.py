@@ -187,8 +187,7 @@ class Workflows:
         )
 
     def _decide(self, name: str, seen: Optional[Mapping[str, Any]]) -> tuple[list[Operation], Any, Any]:
-        if name in self._strays:
-            assert seen is not None
+        if name in self._strays and seen is not None:
             return self._removal(name, seen, self.policy.prune_to, ", which is no longer declared")
         if not self.content:
             return self._removal(name, seen, self.policy.state) if seen is not None else ([], None, None)

@@ -134,6 +134,22 @@ def test_only_images_with_a_name_are_told() -> None:
     assert host.images_of(seen) == [{"tags": ["a:1", "b:1"], "labels": {"x": "y"}}, {"tags": ["c:1"], "labels": {}}]
 
 
+def test_containers_are_told_with_their_project(tmp_path: Path) -> None:
+    labels = {"com.docker.compose.project": "archon", "com.docker.compose.project.working_dir": "/srv/archon"}
+    seen = [{"Names": ["/b"], "State": "exited"}, {"Names": ["/a"], "State": "running", "Labels": labels}]
+    assert host.containers_of(seen) == [
+        {"name": "a", "state": "running", "project": "archon", "directory": "/srv/archon"},
+        {"name": "b", "state": "exited", "project": None, "directory": None},
+    ]
+
+
+def test_files_are_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "archon-1.yml").touch()
+    wanted = [f"{tmp_path}/archon-*", f"{tmp_path}/.archon.retiring"]
+    found = host.describe(str(tmp_path), str(tmp_path / "docker.sock"), wanted)["found"]
+    assert found == {wanted[0]: [f"{tmp_path}/archon-1.yml"], wanted[1]: []}
+
+
 def test_the_ranges_of_a_network_are_told() -> None:
     assert host.subnets_of({"IPAM": {"Config": [{"Subnet": "10.0.0.0/24"}, {}]}}) == ["10.0.0.0/24"]
     assert host.subnets_of({"IPAM": {"Config": None}}) == []

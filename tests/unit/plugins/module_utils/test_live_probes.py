@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +198,13 @@ def test_the_token_of_a_bearer_is_a_secret_of_its_own_and_the_longest_is_masked_
     secrets = secrets_of([{"http": {"headers": {"Authorization": "Bearer canary-1"}}}])
     assert secrets == {"Bearer canary-1", "canary-1"}
     assert mask("Bearer canary-1, canary-1", secrets) == "***, ***"
+
+
+def test_a_file_is_told_without_what_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "SERVICE_INVENTORY.md"
+    prober = Prober(FakeEngine())  # type: ignore[arg-type]
+    assert prober.ask({"file": {"path": str(file)}}) == {"exists": False}
+    file.write_text("**Status**: DEPRECATED\ncanary\n")
+    file.chmod(0o640)
+    asked = {"path": str(file), "texts": ["DEPRECATED", "Archive"]}
+    assert prober.ask({"file": asked}) == {"exists": True, "mode": "0640", "lacks": ["Archive"]}

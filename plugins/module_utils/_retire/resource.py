@@ -1,0 +1,327 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The resource of module retired_stack: what is written and removed, step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Mapping, Optional, Protocol
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ReadBackError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import look as reading
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import plan as pure
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.definition import definition
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.model import (
+    Live,
+    Wish,
+    check,
+    human,
+    masked,
+    megabytes,
+    name_of,
+    secrets_in,
+    service_of,
+    shown,
+)
+
+CHANGE_SECONDS = 300.0
+PULL_SECONDS = 1800.0
+BACKUP_SECONDS = 4 * 3600.0
+RESERVE = 16 * 2**20
+
+
+class Writer(Protocol):
+    """Puts whole files in place, and removes them."""
+
+    def write(self, path: Path, text: str, mode: str, *, new: bool = False) -> bool: ...
+
+    def remove(self, path: Path) -> None: ...
+
+
+class RetiredStack:
+    """:param writer: the edge to files, :param docker: the edge to the engine"""
+
+    def __init__(self, wish: Wish, docker: reading.Docker, writer: Writer) -> None:
+        check(wish)
+        self._wish = wish
+        self._docker = docker
+        self._writer = writer
+        self._live: Optional[Live] = None
+        self._seen: list[Mapping[str, Any]] = []
+        self._memory: dict[str, Any] = {}
+        self._noted = False
+
+    def observe(self) -> dict[str, Any]:
+        live = reading.look(self._docker, self._wish)
+        if self._live is None:
+            self._seen = list(live.containers)
+            self._memory = {"available_before_mb": megabytes(reading.available_memory()), "available_after_mb": None}
+        self._live = live
+        return self._view(live)
+
+    def _view(self, live: Live) -> dict[str, Any]:
+        if self._wish.state == "restored":
+            return pure.restored_view(live, live.archive)
+        return pure.retired_view(live)
+
+    def plan(self, current: dict[str, Any]) -> Plan:
+        live = self._now()
+        if self._wish.state == "restored":
+            plan = pure.plan_restored(live, self._wish, current)
+            self._check_networks(plan)
+            return plan
+        plan = pure.plan_retired(live, self._wish, current)
+        told = live.archive.sidecar.get("available_before") if live.archive.complete else None
+        if told:
+            self._memory["available_before_mb"] = megabytes(told)
+        self._memory["stack_mb"] = megabytes(pure.memory_before(live))
+        self._memory["expected_mb"] = self._wish.expected_memory_mb
+        if plan.changed:
+            self._check_folder(pure.space_needed(live, plan))
+        return plan
+
+    def _now(self) -> Live:
+        assert self._live is not None
+        return self._live
+
+    def _check_folder(self, needed: int) -> None:
+        folder = reading.existing_parent(self._wish.archive_dir)
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+            raise StackError(
+                f"archive_dir is {self._wish.archive_dir}, and {folder} cannot be written to; nothing was stopped, "
+                "make it a folder that this user may write, or name another one"
+            )
+        free = shutil.disk_usage(folder).free
+        if needed and needed + RESERVE > free:
+            raise StackError(
+                f"backing up the volumes takes up to {human(needed)}, and {folder} has {human(free)}; nothing was "
+                "stopped, make room, name another archive_dir or set backup_volumes to false"
+            )
+
+    def _check_networks(self, plan: Plan) -> None:
+        if not any(step.verb == "up" for step in plan.operations):
+            return
+        wanted = list(self._now().archive.sidecar.get("external_networks") or [])
+        there = {one["Name"] for one in self._docker.inspect("network", wanted)}
+        lacking = [name for name in wanted if name not in there]
+        if lacking:
+            raise StackError(
+                f"network {', '.join(lacking)}, which {self._wish.name} joined and others made, is not there; "
+                "make it, then run again"
+            )
+
+    def apply(self, operation: Operation) -> None:
+        if not self._noted and operation.verb != "finish" and self._wish.state == "retired":
+            self._writer.write(reading.note_path(self._wish), f"{self._now().archive.stem[-8:]}\n", "0600")
+            self._noted = True
+        try:
+            getattr(self, f"_{operation.verb}")(operation)
+        except StackError as error:
+            secrets = secrets_in([*self._seen, *(self._now().archive.sidecar.get("containers") or [])])
+            raise StackError(masked(str(error), secrets), **error.details) from None
+
+    # Into retirement
+
+    def _archive(self, operation: Operation) -> None:
+        live = self._now()
+        images = self._images()
+        text, directory, source = self._configuration(live, images)
+        sidecar = {
+            "name": self._wish.name,
+            "project": reading.project_of(live, self._wish),
+            "projects": list(live.projects),
+            "directory": directory,
+            "source": source,
+            "hashes": self._hashes(text, directory),
+            "containers": list(live.containers),
+            "images": {
+                key: {"tags": one.get("RepoTags"), "digests": one.get("RepoDigests")} for key, one in images.items()
+            },
+            "volumes": {name: dict(one) for name, one in live.volumes.items()},
+            "networks": dict(live.networks),
+            "external_networks": self._external(live),
+            "memory": dict(live.memory),
+            "available_before": reading.available_memory(),
+        }
+        said = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
+        self._writer.write(Path(f"{live.archive.stem}.json"), said, "0600")
+        # Last, for an archive is there when this file is.
+        if not self._writer.write(Path(operation.target), text, "0600", new=True):
+            os.chmod(operation.target, 0o600)
+
+    def _external(self, live: Live) -> list[str]:
+        joined = {name for one in live.containers for name in (one.get("NetworkSettings") or {}).get("Networks") or {}}
+        return sorted(joined - set(live.networks) - {"bridge", "default", "host", "none"})
+
+    def _images(self) -> dict[str, Mapping[str, Any]]:
+        ids = sorted({one["Image"] for one in self._now().containers})
+        return {one["Id"]: one for one in self._docker.inspect("image", ids)}
+
+    def _configuration(self, live: Live, images: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+        """Text of the archive, the directory that its relative paths meant, and where it is from."""
+        directory, files = reading.source_of(live, self._wish)
+        if files and live.compose:
+            which = [word for name in files for word in ("-f", name)]
+            project = ["compose", "-p", reading.project_of(live, self._wish), "--project-directory", directory]
+            answer = self._docker.ask(*project, *which, "config")
+            services = {service_of(one) for one in live.containers}
+            if answer.rc == 0 and services <= set(self._hashes(answer.out, directory)):
+                return answer.out, directory, "compose"
+        made = definition(reading.project_of(live, self._wish), live.containers, images, live.networks)
+        text = json.dumps(made, indent=2) + "\n"
+        return self._compose_config(text, directory) or text, directory, "containers"
+
+    def _compose_config(self, text: str, directory: str, *more: str) -> str:
+        if not self._now().compose:
+            return ""
+        handle, path = tempfile.mkstemp(suffix=".yml")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            answer = self._docker.ask("compose", "--project-directory", directory or "/", "-f", path, "config", *more)
+            return answer.out if answer.rc == 0 else ""
+        finally:
+            os.unlink(path)
+
+    def _hashes(self, text: str, directory: str) -> dict[str, str]:
+        """By service, the hash that the containers of a restore will have."""
+        rows = (row.split() for row in self._compose_config(text, directory, "--hash", "*").splitlines())
+        return {row[0]: row[1] for row in rows if len(row) == 2}
+
+    def _mode(self, operation: Operation) -> None:
+        os.chmod(operation.target, 0o600)
+
+    def _stop(self, operation: Operation) -> None:
+        self._docker.must(f"stopping {operation.target}", "stop", *operation.args["ids"], timeout=CHANGE_SECONDS)
+
+    def _backup(self, operation: Operation) -> None:
+        folder = self._folder()
+        target = folder / f"{operation.target}.tar.gz"
+        partial = folder / f"{operation.target}.part"
+        way = ["--numeric-owner", "--xattrs", "--acls", "--gzip", "--file", str(partial)]
+        where = ["--directory", operation.args["source"]]
+        try:
+            partial.unlink(missing_ok=True)
+            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            self._tar(operation.target, "--create", *way, *where, ".")
+            # Read back against the volume itself, while nobody writes to it.
+            self._tar(operation.target, "--compare", *way, *where)
+            number = sha256(partial)
+            os.replace(partial, target)
+        except OSError as error:
+            raise StackError(f"the backup {target} cannot be written: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+        self._writer.write(Path(f"{target}.sha256"), f"{number}  {target.name}\n", "0600")
+
+    def _folder(self) -> Path:
+        folder = Path(f"{self._now().archive.stem}.volumes")
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StackError(f"{folder} cannot be made: {error.strerror}") from error
+        return folder
+
+    def _tar(self, volume: str, *args: str) -> None:
+        answer = self._docker.run(["tar", *args], timeout=BACKUP_SECONDS)
+        if answer.rc != 0:
+            told = " ".join((answer.err or answer.out).split())[:300]
+            raise StackError(
+                f"tar {args[0]} of volume {volume} failed: {told}; nothing was removed, run again when that is mended"
+            )
+
+    def _down(self, operation: Operation) -> None:
+        what = f"docker compose down of {operation.target}"
+        self._docker.must(what, "compose", "-p", operation.target, "down", timeout=CHANGE_SECONDS)
+
+    def _remove(self, operation: Operation) -> None:
+        self._docker.ask("stop", operation.args["id"], timeout=CHANGE_SECONDS)
+        self._gone(f"removing {operation.target}", "rm", "--force", operation.args["id"])
+
+    def _network(self, operation: Operation) -> None:
+        self._gone(f"removing network {operation.target}", "network", "rm", operation.target)
+
+    def _gone(self, what: str, *args: str) -> None:
+        answer = self._docker.ask(*args, timeout=CHANGE_SECONDS)
+        if answer.rc != 0 and not any(word in answer.err.lower() for word in ("no such", "not found")):
+            raise StackError(f"{what} failed: {' '.join(answer.err.split())}")
+
+    def _remove_volume(self, operation: Operation) -> None:
+        self._verified(operation.target)
+        self._gone(f"removing volume {operation.target}", "volume", "rm", operation.target)
+
+    def _remove_image(self, operation: Operation) -> None:
+        self._gone(f"removing image {operation.target}", "image", "rm", operation.target)
+
+    def _finish(self, _operation: Operation) -> None:
+        self._writer.remove(reading.note_path(self._wish))
+
+    # And back
+
+    def _verified(self, volume: str) -> Path:
+        file = self._folder() / f"{volume}.tar.gz"
+        try:
+            wanted = Path(f"{file}.sha256").read_text(encoding="ascii").split()[0]
+            seen = sha256(file)
+        except (OSError, IndexError) as error:
+            raise StackError(f"the backup {file} cannot be read: {error}") from error
+        if seen != wanted:
+            raise StackError(f"the backup {file} is not what was written: sha256 {seen}, but {wanted} stands beside it")
+        return file
+
+    def _restore_volume(self, operation: Operation) -> None:
+        name, spec = operation.target, operation.args["spec"]
+        file = self._verified(name)
+        mark = self._folder() / f"{name}.restoring"
+        self._writer.write(mark, "", "0600")
+        self._gone(f"removing half of volume {name}", "volume", "rm", name)
+        words = [word for key, value in (spec.get("Labels") or {}).items() for word in ("--label", f"{key}={value}")]
+        words += [word for key, value in (spec.get("Options") or {}).items() for word in ("--opt", f"{key}={value}")]
+        self._docker.must(f"making volume {name}", "volume", "create", *words, name)
+        place = self._docker.inspect("volume", [name])[0]["Mountpoint"]
+        way = ["--numeric-owner", "--same-owner", "--preserve-permissions", "--xattrs", "--acls", "--gzip"]
+        self._tar(name, "--extract", *way, "--file", str(file), "--directory", place)
+        self._writer.remove(mark)
+
+    def _up(self, operation: Operation) -> None:
+        archive = self._now().archive
+        if not self._now().compose:
+            raise StackError("docker compose is not installed; role docker installs it")
+        way = ["-p", operation.target, "--project-directory", archive.sidecar["directory"] or "/", "-f", archive.path]
+        what = f"docker compose up of {operation.target}"
+        self._docker.must(what, "compose", *way, "up", "--detach", "--no-build", timeout=PULL_SECONDS)
+
+    def settle(self, plan: Plan) -> dict[str, Any]:
+        state = self.observe()
+        if self._wish.state == "retired":
+            still = sorted(set(reading.usage(self._docker)) & {name_of(one) for one in self._seen})
+            if still:
+                raise ReadBackError(f"docker stats still shows {', '.join(still)}")
+            self._memory["available_after_mb"] = megabytes(reading.available_memory())
+        return state
+
+    def result(self, _state: Any) -> dict[str, Any]:
+        live = self._now()
+        found: dict[str, Any] = {
+            "archive": live.archive.path if live.archive.complete or self._seen or live.note else None,
+            "containers": {name_of(one): shown(one) for one in self._seen},
+        }
+        return {**found, "memory": self._memory} if self._wish.state == "retired" else found
+
+
+def sha256(path: Path) -> str:
+    number = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            number.update(piece)
+    return number.hexdigest()

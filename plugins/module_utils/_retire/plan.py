@@ -114,7 +114,7 @@ def _removals(live: Live, wish: Wish) -> list[Operation]:
     done: set[str] = set()
     for project in live.projects if by_compose else ():
         names = [name_of(one) for one in live.containers if label(one, "project") == project]
-        if names:
+        if names and not _lacks(live, project):
             words = f"docker compose down of {project}: remove {', '.join(names)}"
             steps.append(Operation("down", project, words))
             done.update(names)
@@ -123,6 +123,13 @@ def _removals(live: Live, wish: Wish) -> list[Operation]:
             steps.append(Operation("remove", name_of(one), f"stop and remove {name_of(one)}", {"id": one["Id"]}))
     steps += [Operation("network", name, f"remove network {name}") for name in leaving]
     return steps
+
+
+def _lacks(live: Live, project: str) -> set[str]:
+    """Services that others depend on and that have no container; Compose 2.26 then takes nothing down."""
+    there = [one for one in live.containers if label(one, "project") == project]
+    needed = {part.split(":")[0] for one in there for part in label(one, "depends_on").split(",") if part}
+    return needed - {service_of(one) for one in there}
 
 
 def _extras(live: Live, wish: Wish) -> list[Operation]:

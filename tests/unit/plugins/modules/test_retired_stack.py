@@ -200,6 +200,16 @@ def test_a_network_that_others_use_stays(run: Run, stack: FakeStack) -> None:
     assert not run()["changed"]
 
 
+def test_a_half_removed_stack_goes_without_compose(run: Run, stack: FakeStack) -> None:
+    stack.containers["archon-server"]["Config"]["Labels"]["com.docker.compose.depends_on"] = "mcp:service_started:false"
+    del stack.containers["archon-mcp"]
+    result = run()
+    assert sorted(stack.containers) == ["other"]
+    assert not any("down" in one for one in stack.writes), "Compose finds no service mcp and takes nothing down"
+    assert "stop and remove archon-server" in result["actions"]
+    assert not run()["changed"]
+
+
 def test_volumes_and_images_go_only_when_asked_and_backed_up(run: Run, stack: FakeStack) -> None:
     assert "has no backup" in fails(run, remove_volumes=True, backup_volumes=False)
     assert stack.writes == []

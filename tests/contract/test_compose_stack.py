@@ -265,7 +265,8 @@ def test_an_external_network_that_was_made_anew_is_joined_again(bench: Bench) ->
     docker("stop", bench.name())
     docker("network", "rm", network)
     docker("network", "create", network)
-    assert bench.run(project)["actions"] == [f"{bench.name()}: recreate web (network {network} was made anew)"]
+    reason = f"network {network} was made anew; container exited with 143"
+    assert bench.run(project)["actions"] == [f"{bench.name()}: recreate web ({reason})"]
     assert bench.run(project)["changed"] is False
 
 

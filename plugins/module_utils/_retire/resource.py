@@ -90,7 +90,8 @@ class RetiredStack:
         return plan
 
     def _now(self) -> Live:
-        assert self._live is not None
+        if self._live is None:
+            raise StackError("the engine has not been asked yet; please report this as a defect")
         return self._live
 
     def _check_folder(self, needed: int) -> None:

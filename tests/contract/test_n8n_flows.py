@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import datetime
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +14,11 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import answer
-from ansible_collections.bestviable.planner_memory.plugins.plugin_utils._checks import judge, questions
 
-from tests.contract.n8n import DATABASE_PASSWORD, Rig, postgres_credential
+from tests.contract.n8n import Rig, postgres_credential
 from tests.support.containers import Container
 from tests.support.run_module import run_module
-from tests.support.workflows import role_checks, role_workflows
+from tests.support.workflows import role_workflows
 
 DOUBLE = Path(__file__).resolve().parents[2] / "images" / "service-double" / "service_double.py"
 INSIDE = "/usr/local/lib/service-double/service_double.py"
@@ -348,73 +345,3 @@ def test_crons_are_registered_once_and_fire_once(world: World) -> None:
     assert world.n8n.sql(triggers) == "2"
     assert len(world.alerts("weekly-observer-trigger")) == 1
     assert len(world.rows("event_type = 'observer.daily'")) == 1
-
-
-def test_the_role_proves_every_scenario_and_leaves_nothing(world: World) -> None:
-    networks = world.n8n.postgres.inspect()["NetworkSettings"]["Networks"]
-    live = {
-        **NEVER,
-        "n8n_url": world.n8n.url,
-        "n8n_webhook_auth": True,
-        "n8n_webhook_secret": TOKEN,
-        "n8n_verify_end_to_end": True,
-        "n8n_verify_postgres_host": next(iter(networks.values()))["IPAddress"],
-        "n8n_postgres_password": DATABASE_PASSWORD,
-    }
-    world.publish(*world.definitions().values())
-    before = world.n8n.sql("SELECT count(*) FROM events")
-    found = role_checks(**live)
-    assert sorted(check["id"] for check in found) == [f"4.{number}" for number in range(1, 7)]
-    wanted = json.loads(json.dumps(questions(found, active=True)))
-    for probe in wanted:
-        if "exec" in probe:
-            probe["exec"]["container"] = world.doubles[probe["exec"]["container"]].name
-    for active in (False, True):
-        asked = wanted if active else [probe for probe in wanted if not probe["writes"]]
-        rows = judge(found, answer(asked, timeout=10.0, workers=8, read_only=not active), active)
-        assert [row["verdict"] for row in rows] == ["ok"] * 6, rows
-    assert world.n8n.sql("SELECT count(*) FROM events") == before
-
-
-def answering(code: int) -> dict[str, Any]:
-    """The lightest workflow that answers a webhook: what is measured is n8n's webhooks, not its database."""
-    hook = {"httpMethod": "POST", "path": "load", "responseMode": "responseNode", "options": {}}
-    respond = {"respondWith": "noData", "options": {"responseCode": code}}
-    nodes = [("Webhook", "webhook", 2.1, hook), ("Respond", "respondToWebhook", 1.5, respond)]
-    return {
-        "name": "load",
-        "settings": {"executionOrder": "v1", "saveDataSuccessExecution": "none"},
-        "nodes": [
-            {"name": n, "type": f"n8n-nodes-base.{t}", "typeVersion": v, "position": [0, 0], "parameters": p}
-            for n, t, v, p in nodes
-        ],
-        "connections": {"Webhook": {"main": [[{"node": "Respond", "type": "main", "index": 0}]]}},
-    }
-
-
-def test_fifty_requests_a_second_lose_nothing_while_the_workflow_is_updated(world: World) -> None:
-    rate, seconds = 50, 6
-    world.publish(answering(201))
-    local = threading.local()
-
-    def call(number: int) -> Any:
-        time.sleep(max(0.0, began + number / rate - time.monotonic()))
-        if not hasattr(local, "session"):
-            local.session = requests.Session()
-        answer = local.session.post(f"{world.n8n.url}/webhook/load", json={}, timeout=30)
-        return answer.status_code if answer.ok else f"{answer.status_code} {answer.text}"
-
-    def update() -> None:
-        for code in (202, 201, 203):
-            time.sleep(1.0)
-            world.publish(answering(code))
-
-    with ThreadPoolExecutor(40) as pool:
-        began = time.monotonic()
-        updates = pool.submit(update)
-        answers = list(pool.map(call, range(rate * seconds)))
-        took = time.monotonic() - began
-        updates.result()
-    assert set(answers) <= {201, 202, 203}
-    assert {201, 203} <= set(answers) | {world.n8n.hook("load", json={}).status_code}
-    assert took < seconds * 1.5, "the rate was not kept"

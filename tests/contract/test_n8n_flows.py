@@ -313,6 +313,20 @@ def test_what_fails_is_called_four_times_and_then_told_to_slack_once(world: Worl
     assert runs["recovers"] in {run["id"] for run in world.executions(coda, "success")}
 
 
+def test_a_task_is_not_lost_silently_where_the_credential_is_gone(world: World) -> None:
+    run_module("n8n_credential", {**world.n8n.credential, **postgres_credential("doomed")})
+    copied = world.definitions(n8n_postgres_credential="doomed")["coda-to-calendar-sync"]
+    copied["name"], copied["nodes"][0]["parameters"]["path"] = "coda-to-nowhere", "coda/nowhere"
+    world.publish(copied)
+    run_module("n8n_credential", {**world.n8n.credential, "name": "doomed", "state": "absent"})
+    assert world.post("coda/nowhere", task("nowhere")).status_code == 202
+    (text,) = until(lambda: world.alerts("coda-to-nowhere"), 30.0)
+    assert "failed at *Look for it*" in text
+    assert world.asked("planner-engine", PLAN, task_id="nowhere") == []
+    (run,) = world.executions("coda-to-nowhere", "error")
+    assert run["mode"] == "webhook"
+
+
 def test_crons_are_registered_once_and_fire_once(world: World) -> None:
     triggers = (
         "SELECT count(*) FROM workflow_entity w CROSS JOIN json_array_elements(w.nodes) n "

@@ -143,7 +143,7 @@ def test_states_and_the_archive(n8n: Rig) -> None:
         assert run_module("n8n_workflow", {**params, "state": state})["changed"] is False
         return done
 
-    assert actions("present") == ["create workflow 'event-logger' with 14 nodes"]
+    assert actions("present") == ["create workflow 'event-logger' with 15 nodes"]
     assert actions("published") == ["publish workflow 'event-logger'"]
     assert actions("unpublished") == ["unpublish workflow 'event-logger'"]
     workflow_id = n8n.api("GET", "/workflows?name=event-logger")["data"][0]["id"]
@@ -161,6 +161,7 @@ def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:
     run_module("n8n_credential", {**n8n.credential, "name": CREDENTIAL, "state": "absent"})
     with pytest.raises(ModuleFailed, match=f"refers to the postgres credential '{CREDENTIAL}', and there is none"):
         run_module("n8n_workflow", params)
+    assert n8n.hook("events/log", json=GOOD).status_code == 500
     run_module("n8n_credential", {**n8n.credential, **postgres_credential(CREDENTIAL)})
     mended = run_module("n8n_workflow", params)
     assert "nodes.Insert event.credentials.postgres" in mended["actions"][0]

@@ -97,7 +97,10 @@ def test_whatever_can_fail_is_tried_four_times(workflows: dict[str, Any], name: 
             "unit": "seconds",
         }
         assert node(workflow, f"{call}: give up")["type"] == "n8n-nodes-base.stopAndError"
-        if one["type"] == kinds[0]:
+        if one["type"] == kinds[1]:
+            assert follow(workflow, call)[0] == [f"{call}: answered?"]
+            assert follow(workflow, f"{call}: answered?")[1] == [f"{call}: retries left?"]
+        else:
             assert one["parameters"]["options"] == {"timeout": 10000}
 
 

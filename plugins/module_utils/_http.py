@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import re
-from typing import Any, Callable, Iterable, Mapping, Optional
+import secrets
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
 try:
     import requests
@@ -192,6 +194,51 @@ class Http:
     def delete(self, path: str, **kwargs: Any) -> Answer:
         return self.request("DELETE", path, **kwargs)
 
+    def download(self, path: str, dest: str) -> None:
+        """Write what a GET answers to a file, whole or not at all, readable by its owner alone."""
+        self.reads_count += 1
+        scratch = f"{dest}.part"
+        try:
+            with self._session.get(
+                self.base_url + path, timeout=self.timeout, stream=True, allow_redirects=False
+            ) as response:
+                if response.status_code != 200:
+                    answer = Answer("GET", path, response.status_code, response.headers, response.text)
+                    raise ApiError("GET", path, answer.status, self.mask(self._server_message(answer)))
+                handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    for block in response.iter_content(1 << 20):
+                        file.write(block)
+            os.replace(scratch, dest)
+        except requests.RequestException as error:
+            raise Unreachable(self.mask(f"GET {self.base_url}{path} got no answer: {_cause(error)}")) from None
+        except OSError as error:
+            raise StackError(f"{dest} cannot be written: {error.strerror}") from None
+
+    def upload(self, path: str, source: str, params: Optional[Mapping[str, Any]] = None) -> Answer:
+        """POST a file as the field ``snapshot`` of a form, block by block; never repeated."""
+        if self.read_only:
+            raise ReadOnlyError(f"POST {path} was attempted in check mode; please report this as a defect")
+        self.writes_count += 1
+        boundary = secrets.token_hex(16)
+        try:
+            response = self._session.post(
+                self.base_url + path,
+                params=params,
+                data=_form(boundary, source),
+                headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+                timeout=self.timeout,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise Unreachable(self.mask(f"POST {self.base_url}{path} got no answer: {_cause(error)}")) from None
+        except OSError as error:
+            raise StackError(f"{source} cannot be read: {error.strerror}") from None
+        answer = Answer("POST", path, response.status_code, response.headers, response.text)
+        if answer.status != 200:
+            raise ApiError("POST", path, answer.status, self.mask(self._server_message(answer)))
+        return answer
+
     def mask(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -203,6 +250,15 @@ class Http:
         except ValueError:
             message = " ".join(answer.text.split())
         return message[:LONGEST_MESSAGE]
+
+
+def _form(boundary: str, source: str) -> Iterator[bytes]:
+    name = os.path.basename(source).replace('"', "")
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="snapshot"; filename="{name}"\r\n'
+    yield f"{head}Content-Type: application/octet-stream\r\n\r\n".encode()
+    with open(source, "rb") as file:
+        yield from iter(lambda: file.read(1 << 20), b"")
+    yield f"\r\n--{boundary}--\r\n".encode()
 
 
 def _cause(error: BaseException) -> str:

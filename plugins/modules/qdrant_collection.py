@@ -254,6 +254,14 @@ options:
     description: Seconds to wait; then the module fails, and what it has changed stays.
     type: float
     default: 300
+  path:
+    description:
+      - A folder instead of a server, for trying out without one, through the library qdrant-client on the target host.
+      - Results are the same. Payload indexes, quantization and other settings that the library has no use for are kept
+        in a file in the folder and change nothing about a search. There are no snapshots, so O(backup=false) is needed
+        where one would be made first.
+      - One process at a time can use the folder.
+    type: path
   assume_empty_if_unreachable:
     description:
       - In check mode, plan as for a server without collections where no server answers, because this same run would
@@ -313,6 +321,12 @@ EXAMPLES = r"""
     on_immutable: recreate
     confirm_data_loss: doc_chunks
 
+- name: Try out without a server
+  bestviable.planner_memory.qdrant_collection:
+    path: /tmp/trial
+    name: notes
+    vectors: {size: 384, distance: Cosine}
+
 - name: Delete a collection and its points, after a snapshot
   bestviable.planner_memory.qdrant_collection:
     name: doc_chunks
@@ -363,8 +377,11 @@ immutable:
       points_lost: 1200
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.connection import (
     CONNECTION_SPEC,
     connect,
@@ -377,18 +394,29 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
 
-def build(module: AnsibleModule) -> Collections:
+def build(module: AnsibleModule, opened: list[Client]) -> Collections:
     params = module.params
     if params["collections"] is not None:
         for option, spec in COLLECTION_SPEC.items():
             if params[option] != spec.get("default"):
                 raise StackError(f"{option} stands beside collections; give it to each collection that it is meant for")
+    desired = desired_from_params(params)
+    opened.append(_client(params, module.check_mode))
     return Collections(
-        connect(params, read_only=module.check_mode),
-        desired_from_params(params),
+        opened[0],
+        desired,
         may_be_unborn=module.check_mode and params["assume_empty_if_unreachable"],
         wait_seconds=params["wait_timeout"] if params["wait"] else None,
     )
+
+
+def _client(params: dict[str, Any], check_mode: bool) -> Client:
+    if params["path"] is None:
+        return connect(params, read_only=check_mode)
+    # The library costs a second or two, so only who wants a folder pays for it.
+    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded
+
+    return Embedded(params["path"], read_only=check_mode)
 
 
 def main() -> None:
@@ -403,6 +431,7 @@ def main() -> None:
             },
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "float", "default": 300.0},
+            "path": {"type": "path"},
             "assume_empty_if_unreachable": {"type": "bool", "default": False},
             **CONNECTION_SPEC,
         },
@@ -410,7 +439,12 @@ def main() -> None:
         required_one_of=[("name", "collections")],
         supports_check_mode=True,
     )
-    run_module(module, lambda: build(module))
+    opened: list[Client] = []
+    try:
+        run_module(module, lambda: build(module, opened))
+    finally:
+        for client in opened:
+            client.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +145,119 @@ def test_points_survive_every_change_in_place_and_go_only_after_two_words(server
     server.call("DELETE", "/collections/kept")
 
 
+class Reader(threading.Thread):
+    """Counts through an alias as fast as it can, and remembers everything that was not the right number."""
+
+    def __init__(self, server: Server, alias: str, points: int) -> None:
+        super().__init__(daemon=True)
+        self.url = f"{server.url}/collections/{alias}/points/count"
+        self.points = points
+        self.done = threading.Event()
+        self.answers = 0
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        session = requests.Session()
+        session.headers["api-key"] = KEY
+        while not self.done.is_set():
+            answer = session.post(self.url, json={"exact": True}, timeout=30)
+            self.answers += 1
+            if not answer.ok or answer.json()["result"]["count"] != self.points:
+                self.wrong.append(f"{answer.status_code}: {answer.text[:200]}")
+
+
+def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
+    number = 2000
+    declared = {"name": "busy", "vectors": SMALL, "payload_indexes": {"kind": "keyword"}, "aliases": ["busy_live"]}
+    run_module("qdrant_collection", server.params(**declared))
+    points = [{"id": one, "vector": [one, 1, 0, 0], "payload": {"kind": f"k{one % 7}"}} for one in range(number)]
+    for start in range(0, number, 500):
+        server.call("PUT", "/collections/busy/points?wait=true", {"points": points[start : start + 500]})
+    reader = Reader(server, "busy_live", number)
+    reader.start()
+    try:
+        wanted = {**declared, "vectors": {**SMALL, "distance": "Dot"}, "on_immutable": "rebuild"}
+        rebuilt = run_module("qdrant_collection", server.params(**wanted))
+        dropped = run_module("qdrant_collection", server.params(**wanted, drop_old=True))
+    finally:
+        reader.done.set()
+        reader.join(30)
+    assert f"copy {number} points from busy to busy__v2 and compare the counts" in rebuilt["actions"]
+    assert "delete old collection busy" in dropped["actions"]
+    assert reader.wrong == []
+    assert reader.answers > 20
+    assert server.call("POST", "/collections/busy/points/count", {"exact": True}) == {"count": number}
+    sample = {"ids": [7], "with_payload": True, "with_vector": False}
+    assert server.call("POST", "/collections/busy_live/points", sample) == [{"id": 7, "payload": {"kind": "k0"}}]
+    gone = {"name": "busy", "state": "absent", "confirm_data_loss": "busy"}
+    run_module("qdrant_collection", server.params(**gone))
+    assert not [name for name in server.everything() if name.startswith("busy")]
+
+
+def test_a_snapshot_goes_to_a_file_and_comes_back(server: Server, tmp_path: Path) -> None:
+    run_module("qdrant_collection", server.params(name="saved", vectors=SMALL))
+    server.call("PUT", "/collections/saved/points?wait=true", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
+    dest = str(tmp_path / "saved.snapshot")
+    made = run_module("qdrant_snapshot", server.params(collection="saved", dest=dest))
+    assert made["created"] == made["snapshots"][-1]["name"]
+    again = run_module("qdrant_snapshot", server.params(collection="saved", newer_than="1h", dest=dest, keep=1))
+    assert again["changed"] is False
+    server.call("DELETE", "/collections/saved")
+    run_module("qdrant_snapshot", server.params(collection="saved", state="restored", src=dest))
+    assert server.call("POST", "/collections/saved/points/count", {"exact": True}) == {"count": 1}
+    server.call("POST", "/collections/saved/points/delete?wait=true", {"points": [1]})
+    name = {"state": "restored", "name": made["created"]}
+    run_module("qdrant_snapshot", server.params(collection="saved", **name))
+    assert server.call("POST", "/collections/saved/points/count", {"exact": True}) == {"count": 1}
+    server.call("DELETE", "/collections/saved")
+
+
+def test_the_law_for_an_alias_and_what_is_there(server: Server) -> None:
+    for name in ("left", "right"):
+        server.call("PUT", f"/collections/{name}", {"vectors": SMALL})
+
+    def aliases() -> list[tuple[str, str]]:
+        rows = server.call("GET", "/aliases")["aliases"]
+        return sorted((row["alias_name"], row["collection_name"]) for row in rows)
+
+    def move() -> None:
+        action = {"create_alias": {"alias_name": "way", "collection_name": "left"}}
+        server.call("POST", "/collections/aliases", {"actions": [action]})
+
+    Law(
+        module="qdrant_alias",
+        create=server.params(name="way", collection="left"),
+        update=server.params(name="way", collection="right"),
+        delete=server.params(name="way", state="absent"),
+        independent_read=aliases,
+        drift=move,
+        drift_words="move alias way from left to right",
+    ).hold()
+    found = run_module("qdrant_collection_info", server.params(names=["left", "gone"]))
+    assert (list(found["collections"]), found["collections"]["left"]["status"]) == (["left"], "green")
+    for name in ("left", "right"):
+        server.call("DELETE", f"/collections/{name}")
+
+
+def test_the_script_and_the_module_agree(server: Server) -> None:
+    script = [sys.executable, str(ROLE_DEFAULTS.parents[1] / "files/setup_collections.py"), "--url", server.url]
+
+    def run(*more: str, key: str = KEY) -> tuple[int, str, str]:
+        environment = {**os.environ, "QDRANT_API_KEY": key}
+        done = subprocess.run([*script, *more], capture_output=True, text=True, env=environment, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run("--check")[0] == 3
+    assert run()[0] == 0
+    assert run("--check")[:2] == (0, "nothing to do\n")
+    assert run_module("qdrant_collection", server.params(collections=SPECIFIED))["changed"] is False
+    code, _out, told = run(key="canary-wrong")
+    assert (code, "canary-wrong" in told) == (1, False)
+    assert "answered 401: Invalid API key or JWT; check api_key" in told
+    for one in SPECIFIED:
+        server.call("DELETE", f"/collections/{one['name']}")
+
+
 def test_everything_is_there_after_a_restart_and_after_a_kill(server: Server) -> None:
     run_module("qdrant_collection", server.params(name="lasting", vectors=SMALL, payload_indexes={"kind": "keyword"}))
     alias = {"create_alias": {"collection_name": "lasting", "alias_name": "current"}}
@@ -185,4 +302,12 @@ def test_qdrants_own_client_talks_to_it(server: Server) -> None:
     records, following = client.scroll("sdk", limit=4)
     assert ([record.id for record in records], following) == ([0, 1, 2, 3], 4)
     assert client.get_collection("sdk").points_count == 10
+    assert client.collection_exists("sdk") is True
+    made = client.create_snapshot("sdk")
+    assert made is not None and [row.name for row in client.list_snapshots("sdk")] == [made.name]
+    client.delete("sdk", points_selector=only)
+    assert client.count("sdk").count == 5
+    assert client.recover_snapshot("sdk", f"file:///qdrant/snapshots/sdk/{made.name}") is True
+    assert client.count("sdk").count == 10
+    assert client.delete_snapshot("sdk", made.name) is True
     assert client.delete_collection("sdk") is True

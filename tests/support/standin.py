@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, ReadOnlyError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer, _form
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
 
 IMAGE = Path(__file__).resolve().parents[2] / "images/qdrant"
@@ -79,6 +79,18 @@ class StandIn:
             raise ApiError(method, path, status, explain(answer.json))
         return answer
 
+    def download(self, path: str, dest: str) -> None:
+        status, content, _headers = self._bytes("GET", path, b"", [])
+        assert status == 200, content
+        Path(dest).write_bytes(content)
+
+    def upload(self, path: str, source: str, params: Any = None) -> Answer:
+        self.writes.append(f"POST {path}")
+        status, text, headers = self._exchange("POST", path, b"".join(_form("boundary", source)), [])
+        if status != 200:
+            raise ApiError("POST", path, status, explain(jsonlib.loads(text)))
+        return Answer("POST", path, status, headers, text)
+
     def client(self) -> Client:
         return Client(self)
 
@@ -104,8 +116,13 @@ class StandIn:
         }
         sent: list[dict[str, Any]] = []
 
+        unread = [{"type": "http.request", "body": raw, "more_body": False}]
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": raw, "more_body": False}
+            if unread:
+                return unread.pop()
+            # Nobody hangs up: who waits for that is cancelled when the answer is complete.
+            return await asyncio.get_running_loop().create_future()
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)

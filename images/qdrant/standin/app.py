@@ -12,13 +12,14 @@ import hmac
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Optional, Union
 from urllib.parse import unquote
 
 import qdrant_edge as edge
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from standin import SERVER_VERSION, TITLE, convert, points
 from standin import config as configs
@@ -143,7 +144,19 @@ def _delete_snapshot(store: Store, args: list[str], raw: bytes) -> bool:
 
 
 def _recover(store: Store, args: list[str], raw: bytes) -> bool:
-    store.recover(args[0], checked(raw, models.SnapshotRecover)["location"])
+    body = checked(raw, models.SnapshotRecover)
+    store.recover(args[0], body["location"], body.get("checksum"), body.get("api_key") or "")
+    return True
+
+
+def _upload(store: Store, args: list[str], raw: bytes) -> bool:
+    """The one file of a form."""
+    boundary, _line, rest = raw.partition(b"\r\n")
+    _head, _line, content = rest.partition(b"\r\n\r\n")
+    content, found, _end = content.rpartition(b"\r\n" + boundary)
+    if not boundary.startswith(b"--") or not found:
+        raise bad_request("Content type error: a form with one file is expected")
+    store.recover_from(args[0], content)
     return True
 
 
@@ -190,6 +203,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", f"{C}/snapshots"): lambda store, args, raw: store.list_snapshots(args[0]),
     ("POST", f"{C}/snapshots"): lambda store, args, raw: store.make_snapshot(args[0]),
     ("DELETE", f"{C}/snapshots/*"): _delete_snapshot,
+    ("GET", f"{C}/snapshots/*"): lambda store, args, raw: store.snapshot_file(args[0], args[1]),
+    ("POST", f"{C}/snapshots/upload"): _upload,
     ("PUT", f"{C}/snapshots/recover"): _recover,
     ("GET", "/snapshots"): lambda store, args, raw: [],
     ("GET", "/cluster"): lambda store, args, raw: {"status": "disabled"},
@@ -251,6 +266,8 @@ class StandIn:
         except RestError as error:
             spent = time.perf_counter() - started
             return JSONResponse({"status": {"error": error.message}, "time": spent}, status_code=error.status)
+        if isinstance(result, Path):
+            return FileResponse(result, media_type="application/octet-stream", filename=result.name)
         return JSONResponse({"result": result, "status": "ok", "time": time.perf_counter() - started})
 
     def _run(self, handler: Handler, args: list[str], raw: bytes) -> Any:

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import tarfile
 import threading
+import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -244,17 +246,44 @@ class Store:
         path.unlink()
         path.with_suffix(".checksum").unlink(missing_ok=True)
 
-    def recover(self, name: str, location: str) -> None:
+    def snapshot_file(self, name: str, snapshot: str) -> Path:
+        path = self.snapshot_folder(self.get(name)) / snapshot
+        if "/" in snapshot or not path.exists():
+            raise RestError(404, f"Not found: Snapshot {snapshot} not found")
+        return path
+
+    def recover(self, name: str, location: str, checksum: Optional[str] = None, api_key: str = "") -> None:
         """Put a snapshot's files in the place of the collection's; the collection need not exist."""
-        path = Path(unquote(location.removeprefix("file://")))
-        if not location.startswith("file://") or not path.is_file():
-            raise bad_request(f'Snapshot file "{path}" does not exist')
+        if location.startswith(("http://", "https://")):
+            asked = urllib.request.Request(location, headers={"api-key": api_key} if api_key else {})
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as answer:
+                    content = answer.read()
+            except OSError as error:
+                raise bad_request(f"Failed to download snapshot from {location}: {error}") from None
+        else:
+            path = Path(unquote(location.removeprefix("file://")))
+            if not location.startswith("file://") or not path.is_file():
+                raise bad_request(f'Snapshot file "{path}" does not exist')
+            content = path.read_bytes()
+        seen = hashlib.sha256(content).hexdigest()
+        if checksum is not None and checksum != seen:
+            raise bad_request(f"Snapshot checksum mismatch: expected {checksum}, got {seen}")
+        self.recover_from(name, content)
+
+    def recover_from(self, name: str, content: bytes) -> None:
+        name = self.aliases.get(name, name)
+        _check_name(name)
         with self.lock:
             folder = self._folder(name)
             fresh = folder.with_name(folder.name + "%new")
             shutil.rmtree(fresh, ignore_errors=True)
-            with tarfile.open(path) as tar:
-                tar.extractall(fresh, filter="data")
+            try:
+                with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                    tar.extractall(fresh, filter="data")
+            except tarfile.TarError as error:
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise bad_request(f"Snapshot cannot be read: {error}") from None
             old = self.collections.pop(name, None)
             if old is not None:
                 old.shard.close()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, Protocol
+from typing import Any, Mapping, Optional, Protocol
 from urllib.parse import quote
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
@@ -26,6 +26,10 @@ class Transport(Protocol):
 
     def request(self, method: str, path: str, **kwargs: Any) -> Answer: ...
 
+    def download(self, path: str, dest: str) -> None: ...
+
+    def upload(self, path: str, source: str, params: Optional[Mapping[str, Any]] = None) -> Answer: ...
+
 
 class Client:
     """One method a call; bodies and answers are Qdrant's own."""
@@ -33,6 +37,9 @@ class Client:
     def __init__(self, http: Transport, has_key: bool = False) -> None:
         self.http = http
         self.has_key = has_key
+
+    def close(self) -> None:
+        """Let go of what other processes wait for; a server has nothing of the kind."""
 
     def version(self) -> Version:
         """Major and minor of the server.
@@ -100,6 +107,13 @@ class Client:
     def delete_snapshot(self, name: str, snapshot: str) -> None:
         path = f"{_path(name)}/snapshots/{quote(snapshot, safe='')}"
         self._result("DELETE", path, params={"wait": "true"})
+
+    def download_snapshot(self, name: str, snapshot: str, dest: str) -> None:
+        self.http.download(f"{_path(name)}/snapshots/{quote(snapshot, safe='')}", dest)
+
+    def upload_snapshot(self, name: str, source: str, priority: str, checksum: Optional[str]) -> None:
+        params = {"wait": "true", "priority": priority, **({"checksum": checksum} if checksum else {})}
+        self.http.upload(f"{_path(name)}/snapshots/upload", source, params)
 
     def recover(self, name: str, body: Mapping[str, Any]) -> None:
         self._result("PUT", f"{_path(name)}/snapshots/recover", json=body, params={"wait": "true"})

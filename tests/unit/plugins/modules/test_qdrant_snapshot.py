@@ -1,0 +1,155 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Snapshots on Qdrant's engine in this process, and the module's bad input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import snapshots
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
+
+from tests.support.run_module import ModuleFailed, run_module
+from tests.support.standin import StandIn
+
+BASE = "http://qdrant.test:6333"
+NONE = {
+    option: None
+    for option in ("name", "newer_than", "keep", "keep_for", "dest", "src", "location", "checksum", "confirm_data_loss")
+}
+DEFAULTS = {**NONE, "state": "present", "priority": "snapshot", "snapshots_path": "/qdrant/snapshots"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[StandIn]:
+    found = StandIn(tmp_path / "server")
+    found.result("PUT", "/collections/c", {"vectors": {"size": 2, "distance": "Dot"}})
+    points = [{"id": number, "vector": [number, 1]} for number in range(3)]
+    found.result("PUT", "/collections/c/points?wait=true", {"points": points})
+    yield found
+    found.store.close()
+
+
+def run(server: StandIn, check: bool = False, later: int = 0, **params: Any) -> dict[str, Any]:
+    wanted = snapshots.wanted_from_params({**DEFAULTS, "collection": "c", **params})
+    server.read_only = check
+    try:
+        resource = snapshots.Snapshots(
+            server.client(), wanted, clock=lambda: snapshots.now() + timedelta(seconds=later)
+        )
+        return reconcile(resource, check_mode=check)
+    finally:
+        server.read_only = False
+
+
+def names(server: StandIn) -> list[str]:
+    return [row["name"] for row in server.store.list_snapshots("c")]
+
+
+def count(server: StandIn) -> int:
+    return server.result("POST", "/collections/c/points/count", {"exact": True})["count"]
+
+
+def test_one_is_made_each_time_or_only_when_the_newest_is_old(server: StandIn) -> None:
+    predicted = run(server, check=True)
+    assert names(server) == []
+    made = run(server)
+    assert (made["diff"], made["actions"]) == (predicted["diff"], predicted["actions"])
+    assert names(server) == [made["created"]]
+    assert run(server, newer_than="1h")["changed"] is False
+    assert run(server, newer_than="1h", later=3700)["actions"] == ["make a snapshot of c"]
+    assert run(server)["changed"] is True
+    assert len(names(server)) == 3
+
+
+def test_pruning_by_number_and_by_age_keeps_the_newest(server: StandIn) -> None:
+    for _number in range(4):
+        run(server)
+    before = names(server)
+    predicted = run(server, check=True, keep=2, newer_than="1h")
+    assert names(server) == before
+    pruned = run(server, keep=2, newer_than="1h")
+    assert (pruned["actions"], pruned["diff"]) == (predicted["actions"], predicted["diff"])
+    assert names(server) == before[2:]
+    assert run(server, keep=2, newer_than="1h")["changed"] is False
+    made = run(server, keep=2)
+    assert names(server) == [before[3], made["created"]]
+    run(server, keep_for="1h", newer_than="1d", later=7200)
+    assert names(server) == [made["created"]]
+
+
+def test_deleting_one_by_its_name(server: StandIn) -> None:
+    made = run(server)["created"]
+    assert run(server, state="absent", name=made)["actions"] == [f"delete snapshot {made}"]
+    assert run(server, state="absent", name=made)["changed"] is False
+
+
+def test_downloading_and_putting_back(server: StandIn, tmp_path: Path) -> None:
+    dest = str(tmp_path / "c.snapshot")
+    run(server, check=True, dest=dest)
+    assert not Path(dest).exists()
+    made = run(server, dest=dest)
+    row = server.store.list_snapshots("c")[0]
+    assert hashlib.sha256(Path(dest).read_bytes()).hexdigest() == row["checksum"]
+    assert made["actions"][1] == f"download the new snapshot of c to {dest}"
+    assert run(server, state="listed", dest=dest)["changed"] is False
+    Path(dest).write_bytes(b"cut off")
+    assert run(server, state="listed", dest=dest)["actions"] == [f"download {row['name']} to {dest}"]
+
+    server.result("POST", "/collections/c/points/delete?wait=true", {"points": [0, 1]})
+    with pytest.raises(StackError, match=r"holds 1 points.*set confirm_data_loss: c"):
+        run(server, state="restored", src=dest)
+    assert count(server) == 1
+    run(server, check=True, state="restored", src=dest, confirm_data_loss="c")
+    assert count(server) == 1
+    run(server, state="restored", src=dest, confirm_data_loss="c")
+    assert count(server) == 3
+
+    server.result("DELETE", "/collections/c")
+    run(server, state="restored", location=f"file://{dest}", checksum=row["checksum"])
+    assert count(server) == 3
+    server.result("POST", "/collections/c/points/delete?wait=true", {"points": [0, 1]})
+    folder = str(server.store.snapshots)
+    run(server, state="restored", name=row["name"], confirm_data_loss="c", snapshots_path=folder)
+    assert count(server) == 3
+
+
+def test_what_is_not_there_is_told(server: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="collection is 'd', which is not on the server"):
+        run(server, collection="d")
+    with pytest.raises(StackError, match="name is 'x', which is no snapshot of c"):
+        run(server, state="restored", name="x", confirm_data_loss="c")
+    with pytest.raises(StackError, match="c has no snapshot yet to download"):
+        run(server, state="listed", dest=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"newer_than": "soon"}, "newer_than is 'soon', which is no time; write a number and a unit"),
+        ({"keep_for": "5"}, "keep_for is '5', which is no time"),
+        ({"keep": 0}, "keep is 0; it is 1 or more"),
+        ({"state": "absent"}, "state is absent without name"),
+        ({"state": "restored"}, "state is restored with none of them; say one of name, src and location"),
+        ({"state": "restored", "name": "a", "location": "file:///b"}, "state is restored with name and location"),
+        ({"state": "restored", "src": "/none/such"}, "src is '/none/such', which is no file on the target host"),
+        ({"state": "absent", "name": "a", "dest": "/tmp/x"}, "dest stands beside state: absent"),
+        ({"name": "a/b"}, "name is 'a/b', which is no snapshot's name"),
+        ({"collection": "a/b"}, "a collection's name cannot contain '/'"),
+    ],
+)
+@responses.activate
+def test_bad_input_is_one_sentence_before_anything_is_contacted(params: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        run_module("qdrant_snapshot", {"url": BASE, "collection": "c", **params})
+    assert sentence in str(caught.value)
+    assert len(responses.calls) == 0

@@ -40,3 +40,14 @@ options:
 requirements:
   - requests (Python library, on the target host)
 """
+
+    PATH = r"""
+options:
+  path:
+    description:
+      - A folder instead of a server, for trying out without one, through the library qdrant-client on the target host.
+      - Results are the same. Payload indexes, quantization and other settings that the library has no use for are kept
+        in a file in the folder and change nothing about a search. There are no snapshots.
+      - One process at a time can use the folder.
+    type: path
+"""

@@ -36,6 +36,12 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     Unreachable,
 )
 
+# The options behind every connection; a module adds its address and its key.
+TRANSPORT_SPEC: dict[str, dict[str, Any]] = {
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "float", "default": 30.0},
+}
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 REPEATABLE_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 REPEATABLE_STATUS = (429, 502, 503, 504)
@@ -139,6 +145,20 @@ class Http:
         )
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
+
+    @classmethod
+    def from_params(cls, base_url: str, params: Mapping[str, Any], **more: Any) -> Http:
+        """What a module's ``TRANSPORT_SPEC`` opens, with ``retries`` where the module offers that too.
+
+        :raises StackError: when a number cannot be meant
+        """
+        timeout, retries = params["timeout"], params.get("retries", 3)
+        if timeout <= 0:
+            raise StackError(f"timeout is {timeout}; it is a number of seconds above 0")
+        if retries < 0:
+            raise StackError(f"retries is {retries}; it is 0 or more")
+        certs = {"validate_certs": params["validate_certs"], "ca_path": params["ca_path"]}
+        return cls(base_url, timeout=timeout, retries=retries, **certs, **more)
 
     def request(
         self,

@@ -126,3 +126,14 @@ def run_module(module: Any, build: Callable[[], Resource]) -> None:
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)
+
+
+def run_info(module: Any, read: Callable[[], dict[str, Any]]) -> None:
+    """The end of ``main()`` in a module that only looks; what is read may bring ``warnings``."""
+    try:
+        found = read()
+    except StackError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in found.pop("warnings", []):
+        module.warn(warning)
+    module.exit_json(changed=False, **found)

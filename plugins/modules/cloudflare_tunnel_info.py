@@ -86,7 +86,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._cloudfl
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._cloudflare.resource import read_tunnel
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._cloudflare.rules import normal
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
 
 
 def read(client: Client) -> dict[str, Any]:
@@ -107,11 +107,7 @@ def read(client: Client) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=CONNECTION_SPEC, supports_check_mode=True)
-    try:
-        found = read(connect(module.params, read_only=True))
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(changed=False, **found)
+    run_info(module, lambda: read(connect(module.params, read_only=True)))
 
 
 if __name__ == "__main__":

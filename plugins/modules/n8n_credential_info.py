@@ -71,14 +71,22 @@ credentials:
       updated_at: "2026-11-24T15:27:29.516Z"
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import info
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     CONNECTION_SPEC,
     KEY_SPEC,
     Api,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
+
+
+def read(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    api = Api(params, read_only=check_mode)
+    found = info.credentials(api, names=params["names"], kind=params["type"])
+    return {"credentials": found, "warnings": api.warnings}
 
 
 def main() -> None:
@@ -92,15 +100,7 @@ def main() -> None:
         supports_check_mode=True,
         required_one_of=[("api_key", "api_key_file")],
     )
-    params = module.params
-    try:
-        api = Api(params, read_only=module.check_mode)
-        found = info.credentials(api, names=params["names"], kind=params["type"])
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    for warning in api.warnings:
-        module.warn(warning)
-    module.exit_json(changed=False, credentials=found)
+    run_info(module, lambda: read(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

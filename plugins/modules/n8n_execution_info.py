@@ -98,6 +98,8 @@ executions:
       error: {message: connect ECONNREFUSED 172.18.0.2:5432, node: Insert event}
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import info
@@ -106,6 +108,15 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
     KEY_SPEC,
     Api,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
+
+
+def read(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    if params["limit"] < 1:
+        raise StackError(f"limit is {params['limit']}; give a number above 0")
+    api = Api(params, read_only=check_mode)
+    found = info.executions(api, **{key: params[key] for key in ("workflow", "workflow_id", "status", "limit")})
+    return {"executions": found, "warnings": api.warnings}
 
 
 def main() -> None:
@@ -126,17 +137,7 @@ def main() -> None:
         mutually_exclusive=[("workflow", "workflow_id")],
         required_one_of=[("api_key", "api_key_file")],
     )
-    params = module.params
-    try:
-        if params["limit"] < 1:
-            raise StackError(f"limit is {params['limit']}; give a number above 0")
-        api = Api(params, read_only=module.check_mode)
-        found = info.executions(api, **{key: params[key] for key in ("workflow", "workflow_id", "status", "limit")})
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    for warning in api.warnings:
-        module.warn(warning)
-    module.exit_json(changed=False, executions=found)
+    run_info(module, lambda: read(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

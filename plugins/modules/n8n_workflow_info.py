@@ -114,8 +114,9 @@ workflows:
         nodes: [{node: Every day, status: activated, error: null}]
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import info
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     CONNECTION_SPEC,
@@ -123,6 +124,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
     Api,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import SESSION_SPEC, Session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
+
+
+def read(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    api = Api(params, read_only=check_mode)
+    session = Session(params, read_only=check_mode, email=params["owner_email"], password=params["owner_password"])
+    found = info.workflows(api, session, names=params["names"], tag=params["tag"], definitions=params["definitions"])
+    return {"workflows": found, "warnings": api.warnings}
 
 
 def main() -> None:
@@ -138,20 +147,7 @@ def main() -> None:
         supports_check_mode=True,
         required_one_of=[("api_key", "api_key_file")],
     )
-    params = module.params
-    try:
-        api = Api(params, read_only=module.check_mode)
-        session = Session(
-            params, read_only=module.check_mode, email=params["owner_email"], password=params["owner_password"]
-        )
-        found = info.workflows(
-            api, session, names=params["names"], tag=params["tag"], definitions=params["definitions"]
-        )
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    for warning in api.warnings:
-        module.warn(warning)
-    module.exit_json(changed=False, workflows=found)
+    run_info(module, lambda: read(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ description:
   - All changes of a run are one atomic call, so no reader ever finds an alias missing that is moved.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
+  - bestviable.planner_memory.qdrant.path
 attributes:
   check_mode:
     support: full
@@ -84,14 +85,16 @@ aliases:
   sample: {live: pictures_green}
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.aliases import Aliases, wanted_aliases
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.connection import (
     CONNECTION_SPEC,
-    connect,
+    PATH_SPEC,
+    connections,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
@@ -101,7 +104,7 @@ ALIAS_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def build(module: AnsibleModule) -> Aliases:
+def build(module: AnsibleModule, connect: Callable[..., Client]) -> Aliases:
     params = module.params
     if params["aliases"] is not None and (params["collection"] is not None or params["state"] != "present"):
         raise StackError("collection or state stands beside aliases; give it to each alias that it is meant for")
@@ -120,12 +123,14 @@ def main() -> None:
                 "options": {"name": {"type": "str", "required": True}, **ALIAS_SPEC},
             },
             **CONNECTION_SPEC,
+            **PATH_SPEC,
         },
         mutually_exclusive=[("name", "aliases")],
         required_one_of=[("name", "aliases")],
         supports_check_mode=True,
     )
-    run_module(module, lambda: build(module))
+    with connections() as connect:
+        run_module(module, lambda: build(module, connect))
 
 
 if __name__ == "__main__":

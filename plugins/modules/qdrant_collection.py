@@ -23,6 +23,7 @@ description:
   - A run reads the list of collections once and each declared collection once; when nothing differs, it writes nothing.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
+  - bestviable.planner_memory.qdrant.path
 attributes:
   check_mode:
     support: full
@@ -254,14 +255,6 @@ options:
     description: Seconds to wait; then the module fails, and what it has changed stays.
     type: float
     default: 300
-  path:
-    description:
-      - A folder instead of a server, for trying out without one, through the library qdrant-client on the target host.
-      - Results are the same. Payload indexes, quantization and other settings that the library has no use for are kept
-        in a file in the folder and change nothing about a search. There are no snapshots, so O(backup=false) is needed
-        where one would be made first.
-      - One process at a time can use the folder.
-    type: path
   assume_empty_if_unreachable:
     description:
       - In check mode, plan as for a server without collections where no server answers, because this same run would
@@ -271,6 +264,7 @@ options:
     default: false
 notes:
   - Options about one collection beside O(collections) are refused.
+  - With O(path) there are no snapshots, so O(backup=false) is needed where one would be made first.
 """
 
 EXAMPLES = r"""
@@ -377,14 +371,15 @@ immutable:
       points_lost: 1200
 """
 
-from typing import Any
+from typing import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.connection import (
     CONNECTION_SPEC,
-    connect,
+    PATH_SPEC,
+    connections,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
     COLLECTION_SPEC,
@@ -394,29 +389,19 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
 
-def build(module: AnsibleModule, opened: list[Client]) -> Collections:
+def build(module: AnsibleModule, connect: Callable[..., Client]) -> Collections:
     params = module.params
     if params["collections"] is not None:
         for option, spec in COLLECTION_SPEC.items():
             if params[option] != spec.get("default"):
                 raise StackError(f"{option} stands beside collections; give it to each collection that it is meant for")
     desired = desired_from_params(params)
-    opened.append(_client(params, module.check_mode))
     return Collections(
-        opened[0],
+        connect(params, read_only=module.check_mode),
         desired,
         may_be_unborn=module.check_mode and params["assume_empty_if_unreachable"],
         wait_seconds=params["wait_timeout"] if params["wait"] else None,
     )
-
-
-def _client(params: dict[str, Any], check_mode: bool) -> Client:
-    if params["path"] is None:
-        return connect(params, read_only=check_mode)
-    # The library costs a second or two, so only who wants a folder pays for it.
-    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded
-
-    return Embedded(params["path"], read_only=check_mode)
 
 
 def main() -> None:
@@ -431,20 +416,16 @@ def main() -> None:
             },
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "float", "default": 300.0},
-            "path": {"type": "path"},
             "assume_empty_if_unreachable": {"type": "bool", "default": False},
             **CONNECTION_SPEC,
+            **PATH_SPEC,
         },
         mutually_exclusive=[("name", "collections")],
         required_one_of=[("name", "collections")],
         supports_check_mode=True,
     )
-    opened: list[Client] = []
-    try:
-        run_module(module, lambda: build(module, opened))
-    finally:
-        for client in opened:
-            client.close()
+    with connections() as connect:
+        run_module(module, lambda: build(module, connect))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ description:
   - Reads the list of collections and the list of aliases once, and each collection once.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
+  - bestviable.planner_memory.qdrant.path
 attributes:
   check_mode:
     support: full
@@ -74,24 +75,22 @@ aliases:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.connection import (
     CONNECTION_SPEC,
-    connect,
+    PATH_SPEC,
+    connections,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.info import look
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str"}, **CONNECTION_SPEC},
+        argument_spec={"names": {"type": "list", "elements": "str"}, **CONNECTION_SPEC, **PATH_SPEC},
         supports_check_mode=True,
     )
-    try:
-        found = look(connect(module.params, read_only=True), module.params["names"])
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(changed=False, **found)
+    with connections() as connect:
+        run_info(module, lambda: look(connect(module.params, read_only=True), module.params["names"]))
 
 
 if __name__ == "__main__":

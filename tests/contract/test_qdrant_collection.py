@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(container: Callable[..., Container]) -> Server:
-    found = Server(container(IMAGE, env={"QDRANT__SERVICE__API_KEY": KEY}, ports=[6333]))
+    env = {"QDRANT__SERVICE__API_KEY": KEY, "QDRANT__SERVICE__READ_ONLY_API_KEY": "canary-reads"}
+    found = Server(container(IMAGE, env=env, ports=[6333]))
     found.container.wait(found.ready)
     return found
 
@@ -146,11 +147,11 @@ def test_points_survive_every_change_in_place_and_go_only_after_two_words(server
 
 
 class Reader(threading.Thread):
-    """Counts through an alias as fast as it can, and remembers everything that was not the right number."""
+    """Counts and searches through an alias as fast as it can, and remembers every answer that was not the right one."""
 
     def __init__(self, server: Server, alias: str, points: int) -> None:
         super().__init__(daemon=True)
-        self.url = f"{server.url}/collections/{alias}/points/count"
+        self.url = f"{server.url}/collections/{alias}/points"
         self.points = points
         self.done = threading.Event()
         self.answers = 0
@@ -160,10 +161,13 @@ class Reader(threading.Thread):
         session = requests.Session()
         session.headers["api-key"] = KEY
         while not self.done.is_set():
-            answer = session.post(self.url, json={"exact": True}, timeout=30)
-            self.answers += 1
-            if not answer.ok or answer.json()["result"]["count"] != self.points:
-                self.wrong.append(f"{answer.status_code}: {answer.text[:200]}")
+            counted = session.post(f"{self.url}/count", json={"exact": True}, timeout=30)
+            found = session.post(f"{self.url}/query", json={"query": [1, 1, 0, 0], "limit": 3}, timeout=30)
+            self.answers += 2
+            if not counted.ok or counted.json()["result"]["count"] != self.points:
+                self.wrong.append(f"{counted.status_code}: {counted.text[:200]}")
+            if not found.ok or len(found.json()["result"]["points"]) != 3:
+                self.wrong.append(f"{found.status_code}: {found.text[:200]}")
 
 
 def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
@@ -173,6 +177,8 @@ def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
     points = [{"id": one, "vector": [one, 1, 0, 0], "payload": {"kind": f"k{one % 7}"}} for one in range(number)]
     for start in range(0, number, 500):
         server.call("PUT", "/collections/busy/points?wait=true", {"points": points[start : start + 500]})
+    everything = {"limit": number, "with_payload": True, "with_vector": True}
+    before = server.call("POST", "/collections/busy_live/points/scroll", everything)["points"]
     reader = Reader(server, "busy_live", number)
     reader.start()
     try:
@@ -187,8 +193,7 @@ def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
     assert reader.wrong == []
     assert reader.answers > 20
     assert server.call("POST", "/collections/busy/points/count", {"exact": True}) == {"count": number}
-    sample = {"ids": [7], "with_payload": True, "with_vector": False}
-    assert server.call("POST", "/collections/busy_live/points", sample) == [{"id": 7, "payload": {"kind": "k0"}}]
+    assert server.call("POST", "/collections/busy_live/points/scroll", everything)["points"] == before
     gone = {"name": "busy", "state": "absent", "confirm_data_loss": "busy"}
     run_module("qdrant_collection", server.params(**gone))
     assert not [name for name in server.everything() if name.startswith("busy")]
@@ -275,11 +280,49 @@ def test_everything_is_there_after_a_restart_and_after_a_kill(server: Server) ->
     server.call("DELETE", "/collections/lasting")
 
 
-def test_a_wrong_key_writes_nothing_and_never_shows(server: Server) -> None:
-    with pytest.raises(ModuleFailed, match=r"answered 401: .*check api_key") as caught:
-        run_module("qdrant_collection", {**server.params(name="never", vectors=SMALL), "api_key": "canary-wrong"})
-    assert "canary-wrong" not in str(caught.value.result)
-    assert "never" not in server.everything()
+@pytest.fixture
+def guarded(server: Server) -> Iterator[Server]:
+    """A server with something on it, of which nothing may have changed in the end."""
+    server.call("PUT", "/collections/kept", {"vectors": SMALL})
+    server.call("PUT", "/collections/other", {"vectors": SMALL})
+    before = server.everything(), server.call("GET", "/aliases")
+    yield server
+    assert (server.everything(), server.call("GET", "/aliases")) == before
+    for name in ("kept", "other"):
+        server.call("DELETE", f"/collections/{name}")
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"name": "n", "vectors": {**SMALL, "size": 0}}, "n: vectors.size is 0; it is a whole number from 1 to 65536"),
+        ({"name": "n", "vectors": {**SMALL, "distance": "Far"}}, "n: vectors.distance is 'Far'; it is one of Cosine"),
+        ({"name": "kept", "payload_indexes": {"f": "odd"}}, "kept: payload_indexes.f has the type 'odd'; it is one of"),
+        ({"collections": [{"name": "n", "vectors": SMALL}] * 2}, "collections has 'n' 2 times"),
+        ({"name": "kept", "aliases": ["other"]}, "kept: aliases has 'other', which is a collection on the server"),
+        (
+            {"collections": [{"name": "n", "vectors": SMALL}, {"name": "kept", "aliases": ["n"]}]},
+            "kept: aliases has 'n', which is a collection's name",
+        ),
+        ({"name": "kept", "vectors": {**SMALL, "size": 5}}, "vectors.size is 4, wanted 5"),
+        (
+            {"name": "n", "vectors": SMALL, "api_key": "canary-wrong"},
+            "answered 401: Invalid API key or JWT; check api_key",
+        ),
+        ({"name": "n", "vectors": SMALL, "api_key": "canary-reads"}, "answered 403: Forbidden; check api_key"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(guarded: Server, params: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        run_module("qdrant_collection", guarded.params(**params))
+    told = str(caught.value)
+    assert sentence in told and "\n" not in told
+    assert "canary" not in str(caught.value.result)
+
+
+def test_a_server_that_is_down_is_one_sentence(server: Server) -> None:
+    with pytest.raises(ModuleFailed, match=r"GET http://127\.0\.0\.1:9/collections got no answer: .*refused"):
+        run_module("qdrant_collection", {"url": "http://127.0.0.1:9", "name": "n", "vectors": SMALL, "retries": 0})
 
 
 def test_it_says_what_it_is(server: Server) -> None:

@@ -87,6 +87,8 @@ class StandIn:
     def upload(self, path: str, source: str, params: Any = None) -> Answer:
         self.writes.append(f"POST {path}")
         status, text, headers = self._exchange("POST", path, b"".join(_form("boundary", source)), [])
+        if self.kill_at == len(self.writes) - 1:
+            raise Killed
         if status != 200:
             raise ApiError("POST", path, status, explain(jsonlib.loads(text)))
         return Answer("POST", path, status, headers, text)

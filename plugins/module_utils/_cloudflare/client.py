@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import TRANSPORT_SPEC, Http
 
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "api_url": {
@@ -28,9 +28,7 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "account_id": {"type": "str", "required": True},
     "tunnel_id": {"type": "str", "required": True},
     "zone_id": {"type": "str"},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_path": {"type": "path"},
-    "timeout": {"type": "float", "default": 30.0},
+    **TRANSPORT_SPEC,
 }
 PAGE = 100
 MOST_PAGES = 100
@@ -49,15 +47,9 @@ def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
     token = params["api_token"] or ""
     if not token:
         raise StackError("api_token is empty; give a token with the permission Account, Cloudflare Tunnel, Edit")
-    http = Http(
-        params["api_url"],
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=params["timeout"],
-        validate_certs=params["validate_certs"],
-        ca_path=params["ca_path"],
-        read_only=read_only,
-        secrets=[token],
-        explain=explain,
+    headers = {"Authorization": f"Bearer {token}"}
+    http = Http.from_params(
+        params["api_url"], params, headers=headers, read_only=read_only, secrets=[token], explain=explain
     )
     return Client(http, params["account_id"], params["tunnel_id"], params["zone_id"] or "")
 

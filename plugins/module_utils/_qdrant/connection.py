@@ -6,40 +6,46 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping
 
 from ansible.module_utils.basic import env_fallback
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import TRANSPORT_SPEC, Http
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
 
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "default": "http://127.0.0.1:6333", "fallback": (env_fallback, ["QDRANT_URL"])},
     "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["QDRANT_API_KEY"])},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_path": {"type": "path"},
-    "timeout": {"type": "float", "default": 30.0},
+    **TRANSPORT_SPEC,
     "retries": {"type": "int", "default": 3},
 }
+PATH_SPEC: dict[str, dict[str, Any]] = {"path": {"type": "path"}}
 
 
 def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
+    """A server or, where ``path`` is given, a folder."""
+    if params.get("path") is not None:
+        # The library costs a second or two, so only who wants a folder pays for it.
+        from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded
+
+        return Embedded(params["path"], read_only=read_only)
     key = params["api_key"] or ""
-    if params["timeout"] <= 0:
-        raise StackError(f"timeout is {params['timeout']}; it is a number of seconds above 0")
-    if params["retries"] < 0:
-        raise StackError(f"retries is {params['retries']}; it is 0 or more")
-    return Client(
-        Http(
-            params["url"],
-            headers={"api-key": key} if key else {},
-            timeout=params["timeout"],
-            validate_certs=params["validate_certs"],
-            ca_path=params["ca_path"],
-            retries=params["retries"],
-            read_only=read_only,
-            secrets=[key],
-            explain=explain,
-        ),
-        has_key=bool(key),
-    )
+    headers = {"api-key": key} if key else {}
+    http = Http.from_params(params["url"], params, headers=headers, read_only=read_only, secrets=[key], explain=explain)
+    return Client(http, has_key=bool(key))
+
+
+@contextmanager
+def connections() -> Iterator[Callable[..., Client]]:
+    """``connect``, and in the end an end to what it opened: other processes wait for a folder."""
+    opened: list[Client] = []
+
+    def remembered(params: Mapping[str, Any], *, read_only: bool) -> Client:
+        opened.append(connect(params, read_only=read_only))
+        return opened[-1]
+
+    try:
+        yield remembered
+    finally:
+        for client in opened:
+            client.close()

@@ -213,7 +213,20 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
         f"collection {desired.name} is copied to {target}: what is written to {old} meanwhile may be missing there, so "
         "pause its writers"
     ]
+    shortened = [
+        name for name, vector in live.vectors.items() if live.points and _unlearns_length(desired, name, vector)
+    ]
+    if shortened:
+        said.append(
+            f"collection {desired.name}: Qdrant keeps vectors of the distance Cosine at length 1, so the copies "
+            f"{'of ' + ', '.join(shortened) + ' ' if any(shortened) else ''}have it too; write them anew if it matters"
+        )
     return [*steps, *switch], target, (*gone, *useless), said
+
+
+def _unlearns_length(desired: Desired, name: str, live: Mapping[str, Any]) -> bool:
+    wanted = (desired.vectors or {}).get(name, live)
+    return bool(live["distance"] == "Cosine" != wanted["distance"])
 
 
 def _unfinished(collection: str) -> Operation:

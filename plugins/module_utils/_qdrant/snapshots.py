@@ -104,11 +104,13 @@ class Snapshots:
         self.rows: list[dict[str, Any]] = []
         self.made: Optional[str] = None
         self.points = 0
+        self.there = True
 
     def observe(self) -> dict[str, Any]:
         there = self.wanted.collection in self.client.list_collections() or (
             self.wanted.collection in self.client.aliases()
         )
+        self.there = there
         if not there and self.wanted.state != "restored":
             raise StackError(f"collection is {self.wanted.collection!r}, which is not on the server")
         self.rows = sorted(self.client.snapshots(self.wanted.collection), key=_age_key) if there else []
@@ -196,7 +198,8 @@ class Snapshots:
                 f"of; set confirm_data_loss: {wanted.collection} if that is meant",
                 points_lost=self.points,
             )
-        if wanted.name is not None and wanted.name not in [row["name"] for row in self.rows]:
+        # Of a collection that is not there the server lists no snapshots, though it keeps them.
+        if self.there and wanted.name is not None and wanted.name not in [row["name"] for row in self.rows]:
             raise StackError(
                 f"name is {wanted.name!r}, which is no snapshot of {wanted.collection} on the server; "
                 "state: listed shows the names"

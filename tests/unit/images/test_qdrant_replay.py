@@ -35,6 +35,7 @@ EXEMPT = {
 FORMAT_ERROR = "Format error in JSON body"
 # The stand-in says what it is, and has no optimizer that would be at work.
 ON_PURPOSE = {".title", ".result.status"}
+MOST_ON_PURPOSE = 0.01
 
 
 def leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -72,7 +73,7 @@ def same(left: Any, right: Any) -> bool:
 
 def test_the_stand_in_answers_as_the_official_server_did(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in RECORDED.read_text().splitlines()]
-    fields = 0
+    fields = on_purpose = 0
     wrong: list[str] = []
     for group in dict.fromkeys(row["group"] for row in rows):
         server = StandIn(tmp_path / group)
@@ -87,11 +88,15 @@ def test_the_stand_in_answers_as_the_official_server_did(tmp_path: Path) -> None
             text = json.dumps(row["answer"]["body"]).replace("{{snapshot}}", snapshot)
             wanted, seen = comparable(path, json.loads(text)), comparable(path, answer)
             fields += len({*wanted, *seen})
-            wrong += [
-                f"{group}: {row['name']}: {key}: wanted {wanted.get(key)!r}, seen {seen.get(key)!r}"
-                for key in sorted({*wanted, *seen} - ON_PURPOSE)
-                if (key in wanted) != (key in seen) or not same(wanted[key], seen[key])
-            ]
+            for key in sorted({*wanted, *seen}):
+                if key in wanted and key in seen and same(wanted[key], seen[key]):
+                    continue
+                line = f"{group}: {row['name']}: {key}: wanted {wanted.get(key)!r}, seen {seen.get(key)!r}"
+                if key in ON_PURPOSE:
+                    on_purpose += 1
+                else:
+                    wrong.append(line)
         server.store.close()
     assert fields > 1500
     assert wrong == []
+    assert on_purpose <= MOST_ON_PURPOSE * fields, f"{on_purpose} of {fields}"

@@ -295,6 +295,13 @@ def test_a_rebuild_moves_the_alias_to_a_copy_and_keeps_the_old_collection(server
     assert server.everything() == {"collections": {}, "aliases": []}
 
 
+def test_a_rebuild_says_that_cosine_has_forgotten_the_length_of_vectors(server: StandIn) -> None:
+    filled(server, aliases=["live"])
+    assert "keeps vectors of the distance Cosine at length 1" in str(run(server, REBUILD, check=True)["warnings"])
+    halved = {**REBUILD, "vectors": {**SMALL, "datatype": "float16"}}
+    assert "length" not in str(run(server, halved, check=True)["warnings"])
+
+
 def test_a_rebuild_without_an_alias_gives_the_name_to_the_copy(server: StandIn) -> None:
     filled(server)
     row = {"name": "c", "vectors": {**SMALL, "distance": "Dot"}, "on_immutable": "rebuild"}

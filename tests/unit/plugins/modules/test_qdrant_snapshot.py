@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +17,10 @@ import pytest
 import responses
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import snapshots
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, reconcile
 
 from tests.support.run_module import ModuleFailed, run_module
-from tests.support.standin import StandIn
+from tests.support.standin import Killed, StandIn
 
 BASE = "http://qdrant.test:6333"
 NONE = {
@@ -120,6 +121,61 @@ def test_downloading_and_putting_back(server: StandIn, tmp_path: Path) -> None:
     server.result("POST", "/collections/c/points/delete?wait=true", {"points": [0, 1]})
     folder = str(server.store.snapshots)
     run(server, state="restored", name=row["name"], confirm_data_loss="c", snapshots_path=folder)
+    assert count(server) == 3
+
+
+def test_a_collection_that_was_deleted_comes_back_by_the_name_of_its_snapshot(server: StandIn) -> None:
+    made = run(server)["created"]
+    server.result("DELETE", "/collections/c")
+    back = {"state": "restored", "name": made, "snapshots_path": str(server.store.snapshots)}
+    assert run(server, **back)["actions"] == [f"restore c (0 points) from {made}"]
+    assert count(server) == 3
+
+
+class KilledAfter(snapshots.Snapshots):
+    """Is gone after so many steps."""
+
+    left = 1
+
+    def apply(self, operation: Operation) -> None:
+        super().apply(operation)
+        self.left -= 1
+        if not self.left:
+            raise Killed
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_a_backup_that_is_killed_after_any_step_is_completed_by_the_next(
+    server: StandIn, tmp_path: Path, steps: int
+) -> None:
+    for _number in range(3):
+        run(server)
+    for position, path in enumerate(sorted(server.store.snapshot_folder(server.store.get("c")).glob("*.snapshot"))):
+        os.utime(path, (path.stat().st_mtime - 7200 + position,) * 2)
+    dest = str(tmp_path / "c.snapshot")
+    daily = {**DEFAULTS, "collection": "c", "newer_than": "1h", "keep": 2, "dest": dest}
+    killed = KilledAfter(server.client(), snapshots.wanted_from_params(daily))
+    killed.left = steps
+    with pytest.raises(Killed):
+        reconcile(killed, check_mode=False)
+    run(server, **daily)
+    assert run(server, **daily)["changed"] is False
+    rows = server.store.list_snapshots("c")
+    assert len(rows) == 2
+    assert hashlib.sha256(Path(dest).read_bytes()).hexdigest() == rows[-1]["checksum"]
+
+
+@pytest.mark.parametrize("source", ["src", "location"])
+def test_a_restore_that_is_killed_is_completed_by_the_next(server: StandIn, tmp_path: Path, source: str) -> None:
+    dest = str(tmp_path / "c.snapshot")
+    run(server, dest=dest)
+    server.result("POST", "/collections/c/points/delete?wait=true", {"points": [0, 1]})
+    back = {"state": "restored", source: dest if source == "src" else f"file://{dest}", "confirm_data_loss": "c"}
+    server.writes, server.kill_at = [], 0
+    with pytest.raises(Killed):
+        run(server, **back)
+    server.kill_at = None
+    run(server, **back)
     assert count(server) == 3
 
 

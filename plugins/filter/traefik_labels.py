@@ -33,6 +33,11 @@ def traefik_labels(service: Any, network: str = "docker_proxy", entrypoint: str 
             f"traefik_labels: the service name {name!r} cannot name a router; use small letters, digits and dashes."
         )
     host = str(service.get("host") or "")
+    if service.get("public", True) is False:
+        raise AnsibleFilterError(
+            f"traefik_labels: service '{name}' is internal (public is false), so it must not get Traefik labels;"
+            " say public: true or leave the filter out."
+        )
     if not host:
         raise AnsibleFilterError(
             f"traefik_labels: service '{name}' is internal (it has no public host), so it must not get Traefik labels;"

@@ -111,11 +111,22 @@ version:
   returned: success
   type: int
   sample: 7
+status:
+  description: Whether connectors are connected, V(healthy), V(degraded), V(inactive) or V(down).
+  returned: success
+  type: str
+  sample: healthy
 cname_target:
   description: Where the CNAME of a public host has to point.
   returned: success
   type: str
   sample: f70ff985-a4ef-4643-bbbc-4a0ed4fc8415.cfargotunnel.com
+cnames:
+  description: Hosts whose proxied CNAME leads to this tunnel.
+  returned: success, when O(zone_id) is given
+  type: list
+  elements: str
+  sample: [memory.example.org]
 cnames_missing:
   description: Hosts with a rule that no proxied CNAME leads to this tunnel.
   returned: success, when O(zone_id) is given

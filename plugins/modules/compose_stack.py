@@ -77,6 +77,11 @@ options:
             description: Mode. Files that others cannot read are not shown in a diff.
             type: str
             default: "0644"
+          owner:
+            description:
+              - Number of the user whom the file belongs to, such as the one that a container runs as.
+              - By default the owner of the nearest directory above that was there before.
+            type: int
       state:
         description: State of this project where it differs from O(state).
         type: str
@@ -225,6 +230,7 @@ def argument_spec() -> dict[str, Any]:
         "path": {"type": "str", "required": True},
         "content": {"type": "str", "required": True, "no_log": True},
         "mode": {"type": "str", "default": "0644"},
+        "owner": {"type": "int"},
     }
     project = {
         "name": {"type": "str", "required": True},

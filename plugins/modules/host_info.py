@@ -182,6 +182,12 @@ host:
               bridge: br-proxy
               internal: false
               containers: [traefik]
+        routes:
+          description: Routers that the labels of running containers make for Traefik, with the hosts of their rules.
+          type: list
+          elements: dict
+          returned: success
+          sample: [{container: memory-gateway, router: memory-gateway, hosts: [memory.example.org]}]
         error:
           description: Why it does not answer although its socket is there, or null.
           type: str

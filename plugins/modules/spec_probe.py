@@ -29,7 +29,7 @@ options:
   probes:
     description: The questions; each is exactly one of O(probes[].exec), O(probes[].http), O(probes[].inspect),
       O(probes[].network), O(probes[].engine), O(probes[].sql), O(probes[].tcp), O(probes[].listen),
-      O(probes[].service) and O(probes[].file).
+      O(probes[].service), O(probes[].file) and O(probes[].edge).
     type: list
     elements: dict
     required: true
@@ -175,6 +175,52 @@ options:
             type: list
             elements: str
             default: []
+      edge:
+        description:
+          - Answers C(problems), sentences that say why a public service is not reached by one way, Traefik's, alone, or
+            what is reached by another, and C(hosts), which were looked at.
+          - Looks at the labels, the health and the published ports of the engine's running containers.
+        type: dict
+        suboptions:
+          public:
+            description: Public services.
+            type: list
+            elements: dict
+            required: true
+            suboptions:
+              name:
+                description: Name of its container.
+                type: str
+                required: true
+              host:
+                description: Its public host.
+                type: str
+                required: true
+              port:
+                description: Its port.
+                type: int
+          internal:
+            description: Containers that nothing from outside may reach.
+            type: list
+            elements: str
+            default: []
+          proxy:
+            description: Where each rule of a public host has to lead.
+            type: str
+            default: http://traefik:80
+          rules:
+            description: The rules of the tunnel, as M(bestviable.planner_memory.cloudflare_tunnel_info) returns them.
+            type: list
+            elements: dict
+          cnames:
+            description: Hosts whose CNAME leads to the tunnel.
+            type: list
+            elements: str
+          known:
+            description: Problems that were found elsewhere, to be told with the others.
+            type: list
+            elements: str
+            default: []
   timeout:
     description: Seconds for one question.
     type: float
@@ -260,6 +306,26 @@ PROBE = {
         "options": {
             "path": {"type": "path", "required": True},
             "texts": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "edge": {
+        "type": "dict",
+        "options": {
+            "public": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "host": {"type": "str", "required": True},
+                    "port": {"type": "int"},
+                },
+            },
+            "internal": {"type": "list", "elements": "str", "default": []},
+            "proxy": {"type": "str", "default": "http://traefik:80"},
+            "rules": {"type": "list", "elements": "dict"},
+            "cnames": {"type": "list", "elements": "str"},
+            "known": {"type": "list", "elements": "str", "default": []},
         },
     },
 }

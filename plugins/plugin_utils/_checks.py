@@ -216,6 +216,8 @@ def label(probe: Mapping[str, Any]) -> str:
         return f"service {wanted.get('name')} of the host"
     if kind == "file":
         return str(wanted.get("path"))
+    if kind == "edge":
+        return f"the way to {', '.join(str(one.get('host')) for one in wanted.get('public') or []) or 'nobody'}"
     return f"container {wanted.get('container')}" if kind == "inspect" else f"network {wanted.get('name')}"
 
 
@@ -244,7 +246,8 @@ def _joined(scenario: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     if len(parts) == 1:
         return dict(parts[0])
     verdict = next(one for one in WORST_FIRST if any(part["verdict"] == one for part in parts))
-    evidence = "; ".join(part["evidence"] for part in parts if part["verdict"] == verdict and part["evidence"])
+    told = [part["evidence"] for part in parts if part["verdict"] == verdict and part["evidence"]]
+    evidence = "; ".join(dict.fromkeys(told))
     return row(scenario, SCENARIOS.get(scenario, parts[0]["title"]), verdict, evidence)
 
 

@@ -20,7 +20,7 @@ ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 ZONE = "9a7806061c88ada191ed06f989cc3dac"
 TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
 TOKEN = "a-token-for-tests"
-ALL = frozenset({"tunnel:read", "tunnel:edit", "dns:read"})
+ALL = frozenset({"tunnel:read", "tunnel:edit", "dns:read", "dns:edit"})
 
 
 class FakeCloudflare:
@@ -49,6 +49,7 @@ class FakeCloudflare:
         self.largest_page = 5
         self.before_call: Callable[[str], None] = lambda _method: None
         self.url = ""
+        self.zone = "example.org"
 
     @property
     def writes(self) -> list[str]:
@@ -62,7 +63,16 @@ class FakeCloudflare:
     def point(self, *hosts: str, proxied: bool = True) -> None:
         for host in hosts:
             self.records.append(
-                {"type": "CNAME", "name": host, "content": f"{TUNNEL}.cfargotunnel.com", "proxied": proxied}
+                {
+                    "id": f"record-{len(self.records)}-{host}",
+                    "type": "CNAME",
+                    "name": host,
+                    "content": f"{TUNNEL}.cfargotunnel.com",
+                    "proxied": proxied,
+                    "ttl": 1,
+                    "comment": None,
+                    "tags": [],
+                }
             )
 
     def answer(self, method: str, url: str, token: str, body: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
@@ -78,8 +88,14 @@ class FakeCloudflare:
         tunnel = re.fullmatch(r"/accounts/([^/]+)/cfd_tunnel/([^/]+)(/configurations)?", parts.path)
         if tunnel:
             return self._tunnel(method, *tunnel.groups(), body)
-        if re.fullmatch(r"/zones/[^/]+/dns_records", parts.path) and method == "GET":
-            return self._records(parts.path.split("/")[2], query)
+        if parts.path == "/zones" and method == "GET":
+            zones = [{"id": ZONE, "name": self.zone}] if query.get("name", self.zone) == self.zone else []
+            return 200, {}, success(zones)
+        records = re.fullmatch(r"/zones/([^/]+)/dns_records(?:/([^/]+))?", parts.path)
+        if records and method == "GET":
+            return self._records(records.group(1), query)
+        if records:
+            return self._write_record(method, records.group(2), body)
         return 404, {}, failure(7003, f"Could not route to {parts.path}")
 
     def _tunnel(
@@ -124,6 +140,26 @@ class FakeCloudflare:
         pages = -(-len(found) // size)
         info = {"page": page, "per_page": size, "count": len(shown), "total_count": len(found), "total_pages": pages}
         return 200, {}, {**success(shown), "result_info": info}
+
+    def _write_record(
+        self, method: str, record: Optional[str], body: Any
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
+        if "dns:edit" not in self.may:
+            return 403, {}, failure(10000, "Authentication error")
+        if method == "POST":
+            if any(one["name"] == body["name"] for one in self.records):
+                return 400, {}, failure(81053, "An A, AAAA, or CNAME record with that host already exists.")
+            made = {"id": f"record-{len(self.records)}-{body['name']}", **body}
+            self.records.append(made)
+            return 200, {}, success(made)
+        found = next((one for one in self.records if one["id"] == record), None)
+        if found is None:
+            return 404, {}, failure(81044, "Record does not exist.")
+        if method == "DELETE":
+            self.records.remove(found)
+        else:
+            found.update(body)
+        return 200, {}, success({"id": found["id"]} if method == "DELETE" else found)
 
 
 def refused(ingress: list[dict[str, Any]]) -> str:

@@ -178,6 +178,16 @@ def forwarded(rig: Rig) -> None:
     spoofed = seen()
     proved(f"the same from another container: {spoofed['x-forwarded-proto']}, {spoofed['x-forwarded-for']}",
            spoofed["x-forwarded-proto"] == "http" and "1.2.3.4" not in spoofed["x-forwarded-for"])  # fmt: skip
+    rig.on("docker", "exec", "cloudflared", "curl", "-sf", f"http://traefik{RECALL}&route=3", *headers)
+    believed = seen()
+    proto, client = believed["x-forwarded-proto"], believed["x-forwarded-for"]
+    proved(f"https from the container in cloudflared's place: {proto}, {client}",
+           proto == "https" and client.startswith("1.2.3.4"))  # fmt: skip
+    secret = "/home/david/services/cloudflared/credentials.json"
+    owner = rig.on("stat", "--format=%u %a", secret)
+    shown = json.dumps(rig.inspect("cloudflared"))
+    proved(f"its secret is a file of its user alone ({owner}), and in no inspection",
+           owner == "65532 400" and json.loads(rig.on("cat", secret))["TunnelSecret"] not in shown)  # fmt: skip
     closed = {path: rig.on("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1{path}")
               for path in ("/dashboard/", "/api/rawdata", "/ping", "/metrics")}  # fmt: skip
     proved(f"Traefik's own pages are closed: {closed}", set(closed.values()) == {"404"})

@@ -40,6 +40,7 @@ class TunnelRules:
         self._written: Optional[int] = None
         self._known = False
         self._leading: Mapping[str, str] = {}
+        self._status: Optional[str] = None
 
     def observe(self) -> dict[str, Any]:
         if not self._known:
@@ -49,6 +50,7 @@ class TunnelRules:
                     f"tunnel {self.client.tunnel} takes its rules from a file beside cloudflared, and rules written"
                     " here would replace that for good; migrate it in Cloudflare's dashboard first, or manage the file"
                 )
+            self._status = about.get("status")
             # Asked ahead of any write, so that a token without the permission leaves nothing half done.
             self._leading = self.client.cnames() if self.client.zone else {}
             self._known = True
@@ -91,9 +93,11 @@ class TunnelRules:
         found: dict[str, Any] = {
             "ingress": state["ingress"],
             "version": self.version,
+            "status": self._status,
             "cname_target": self.client.target,
         }
         if self.client.zone:
+            found["cnames"] = sorted(self._leading)
             found["cnames_missing"] = sorted(
                 host for host, rules in self.wanted.items() if rules and host not in self._leading
             )

@@ -38,6 +38,7 @@ class File:
     text: str
     mode: str = "0644"
     env: Optional[Mapping[str, str]] = field(default=None, hash=False)
+    owner: Optional[int] = None
 
     @property
     def secret(self) -> bool:
@@ -54,6 +55,7 @@ class Found:
 
     text: str
     mode: str
+    owner: Optional[int] = None
 
     @property
     def sha(self) -> str:
@@ -91,17 +93,20 @@ def env_values(values: Mapping[str, Any], project: str) -> dict[str, str]:
 
 
 def shown_as_wanted(file: File) -> dict[str, Any]:
-    return shown(file, Found(file.text, file.mode))
+    return shown(file, Found(file.text, file.mode, file.owner))
 
 
 def shown(wanted: Optional[File], found: Found) -> dict[str, Any]:
     """What a diff tells of a file that is there: everything of a public one, nothing of a secret one."""
+    about: dict[str, Any] = {"mode": found.mode}
+    if wanted is not None and wanted.owner is not None:
+        about["owner"] = found.owner
     if wanted is not None and wanted.env is not None:
-        return {"mode": found.mode, **_shown_env(wanted, found)}
+        return {**about, **_shown_env(wanted, found)}
     if wanted.secret if wanted is not None else is_secret(found.mode):
         same = wanted is not None and wanted.text == found.text
-        return {"mode": found.mode, "text": HIDDEN if same else DIFFERS}
-    return {"mode": found.mode, "text": found.text.splitlines()}
+        return {**about, "text": HIDDEN if same else DIFFERS}
+    return {**about, "text": found.text.splitlines()}
 
 
 def _shown_env(wanted: File, found: Found) -> dict[str, Any]:
@@ -116,31 +121,34 @@ def _shown_env(wanted: File, found: Found) -> dict[str, Any]:
 def look(path: Path) -> Optional[Found]:
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as handle:
-            mode = stat.S_IMODE(os.fstat(handle.fileno()).st_mode)
-            return Found(handle.read(), f"{mode:04o}")
+            about = os.fstat(handle.fileno())
+            return Found(handle.read(), f"{stat.S_IMODE(about.st_mode):04o}", about.st_uid)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StackError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write(path: Path, text: str, mode: str, *, new: bool = False) -> bool:
+def write(path: Path, text: str, mode: str, *, owner: Optional[int] = None, new: bool = False) -> bool:
     """Put a whole file in place, or leave the old one as it was.
 
+    :param owner: number of the user whom it belongs to, else that of the nearest directory above
     :param new: never in the place of another file
     :returns: False where ``new`` found one
     """
+    if owner is not None and os.geteuid() not in (0, owner):
+        raise StackError(f"{path} is to belong to user {owner}, which root alone can do; run as root (become: true)")
     temporary = ""
     try:
-        owner = _owner_above(path)
-        _make_directories(path.parent, owner)
+        above = _owner_above(path)
+        _make_directories(path.parent, above)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, int(mode, 8))
-        _give(temporary, owner)
+        _give(temporary, above if owner is None else (owner, above[1]))
         return _link(temporary, path) if new else _replace(temporary, path)
     except OSError as error:
         if temporary and os.path.exists(temporary):

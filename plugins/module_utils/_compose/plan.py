@@ -265,8 +265,9 @@ def _file_steps(project: Project, now: View, then: View, record: Optional[Record
             continue
         if there is None:
             word = "write"
-        elif {**there, "mode": ""} == {**file, "mode": ""}:
-            word = f"set mode {file['mode']} of"
+        elif {**there, "mode": "", "owner": ""} == {**file, "mode": "", "owner": ""}:
+            kind = "mode" if there["mode"] != file["mode"] else "owner"
+            word = f"set {kind} {file[kind]} of"
         elif record is not None and record.files.get(path) == project.file(path).sha:
             word = "mend"
         else:

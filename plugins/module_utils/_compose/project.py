@@ -152,7 +152,12 @@ def _extra(project: str, item: Mapping[str, Any]) -> File:
         raise StackError(f"file '{path}' of project '{project}' is outside its directory; give a path below it")
     if not MODE.fullmatch(mode):
         raise StackError(f"mode '{mode}' of file '{path}' of project '{project}' is none; write it like \"0644\"")
-    return File(str(clean), str(item["content"]), mode.zfill(4))
+    owner = item.get("owner")
+    if owner is not None and int(owner) < 0:
+        raise StackError(
+            f"owner {owner} of file '{path}' of project '{project}' is no user's number; write one from 0 on"
+        )
+    return File(str(clean), str(item["content"]), mode.zfill(4), owner=owner)
 
 
 def _secret_texts(item: Mapping[str, Any]) -> set[str]:

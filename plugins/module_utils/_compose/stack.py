@@ -89,7 +89,7 @@ class ComposeStack:
         if operation.verb == "write":
             file = project.file(operation.target)
             self._forget(project, file.path)
-            disk.write(project.directory / file.path, file.text, file.mode)
+            disk.write(project.directory / file.path, file.text, file.mode, owner=file.owner)
 
     def _forget(self, project: Project, path: str) -> None:
         """A run that is killed after the write must leave a trace that containers still see the file before it."""

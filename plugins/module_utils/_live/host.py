@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import firewall, services
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import edge, firewall, services
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 
 LISTEN = "0A"
@@ -252,6 +252,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "networks": [],
         "subnets": {},
         "bridges": {},
+        "routes": [],
         "images": [],
     }
     try:
@@ -271,6 +272,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         networks=sorted(network["Name"] for network in networks),
         subnets={network["Name"]: subnets_of(network) for network in networks},
         bridges={one["Name"]: network_of(one, containers) for one in networks if one.get("Driver") == "bridge"},
+        routes=edge.routes_of(containers),
         images=images_of(images),
         error=None,
     )

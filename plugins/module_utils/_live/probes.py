@@ -18,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import edge
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import listening
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.services import report_of
 
-KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen", "service", "file")
+KINDS = ("exec", "http", "inspect", "network", "engine", "sql", "tcp", "listen", "service", "file", "edge")
 LONGEST_TEXT = 20000
 PAUSE = 0.5
 SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
@@ -192,6 +193,17 @@ class Prober:
     def _listen(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         port = int(wanted["port"])
         return {"addresses": sorted({one["address"] for one in listening() if one["port"] == port})}
+
+    def _edge(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
+        found = edge.problems_of(
+            self.engine.get("/containers/json?all=1") or [],
+            wanted["public"],
+            internal=wanted.get("internal") or (),
+            proxy=wanted.get("proxy") or "http://traefik:80",
+            rules=wanted.get("rules"),
+            cnames=wanted.get("cnames"),
+        )
+        return {"problems": [*(wanted.get("known") or []), *found], "hosts": [one["host"] for one in wanted["public"]]}
 
     def _service(self, wanted: Mapping[str, Any], _writes: bool) -> dict[str, Any]:
         return report_of(wanted["name"])

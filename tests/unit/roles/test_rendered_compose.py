@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,23 @@ PUBLIC = {
     "scheduler-engine": ("scheduler", 8092),
 }
 SERVICES = [*PUBLIC, "observer-agent"]
+TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
+TOKEN = base64.b64encode(json.dumps({"a": "b0", "t": TUNNEL, "s": "c2VjcmV0"}).encode()).decode()
+CONFIG = """\
+tunnel: f70ff985-a4ef-4643-bbbc-4a0ed4fc8415
+credentials-file: /etc/cloudflared/credentials.json
+ingress:
+  - hostname: memory.bestviable.com
+    service: http://traefik:80
+    originRequest: {"connectTimeout": "10s", "noTLSVerify": true}
+  - hostname: planner.bestviable.com
+    service: http://traefik:80
+    originRequest: {"connectTimeout": "10s", "noTLSVerify": true}
+  - hostname: scheduler.bestviable.com
+    service: http://traefik:80
+    originRequest: {"connectTimeout": "10s", "noTLSVerify": true}
+  - service: http_status:404
+"""
 
 HOSTS: dict[str, dict[str, Any]] = {
     "plain": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}},
@@ -52,6 +71,26 @@ HOSTS: dict[str, dict[str, Any]] = {
             "scheduler-engine": {"environment": {"GREETING": 'a "$HOME" b'}},
         },
     },
+    "token": {
+        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
+        "cloudflared_manage": True,
+        "cloudflared_subnet": "10.203.10.0/24",
+        "traefik_tunnel_address": "10.203.10.254",
+        "traefik_network_gateway": "10.203.10.1",
+    },
+    "config": {
+        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
+        "cloudflared_manage": True,
+        "cloudflared_rules": "local",
+        "cloudflared_origin_request": {"connectTimeout": "10s", "noTLSVerify": True},
+        "cloudflared_public_services": "{{ services_public }}",
+    },
+    "rules_only": {
+        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
+        "cloudflared_rules": "local",
+        "cloudflared_public_services": "{{ services_public }}",
+        "stack_secrets": {},
+    },
     "bare": {"stack_host": {"engine": {"version": None, "running": False, "socket_gid": None}}},
 }
 
@@ -63,6 +102,7 @@ PLAYBOOK = """
     - ansible.builtin.import_role: {name: bestviable.planner_memory.traefik, tasks_from: define}
     - ansible.builtin.import_role: {name: bestviable.planner_memory.services, tasks_from: define}
     - ansible.builtin.import_role: {name: bestviable.planner_memory.services, tasks_from: define}
+    - ansible.builtin.import_role: {name: bestviable.planner_memory.cloudflared, tasks_from: define}
     - ansible.builtin.debug:
         msg: "{{ {inventory_hostname: stack_projects} | to_json }}"
 """
@@ -81,6 +121,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, di
             "postgres_password": "pg$ecret",
             "openrouter_api_key": "or-key",
             "google_client_id": "google",
+            "cloudflare_tunnel_token": TOKEN,
         },
     }
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": common}}))
@@ -306,6 +347,63 @@ def test_traefik(rendered):
     trusting = service(rendered, "traefik", "swap")["environment"]
     assert trusting["TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS"] == "10.203.10.1"
     assert not [name for name in environment if name.startswith(("TRAEFIK_API", "TRAEFIK_METRICS"))]
+
+
+def test_cloudflared_with_a_token(rendered):
+    assert "cloudflared" not in rendered["plain"], "off by default"
+    project, seen = rendered["token"]["cloudflared"], service(rendered, "cloudflared", "token")
+    assert seen["command"] == [
+        "tunnel", "--metrics", "127.0.0.1:2000", "run", "--token-file", "/etc/cloudflared/token",
+    ]  # fmt: skip
+    assert seen["volumes"] == ["./token:/etc/cloudflared/token:ro"]
+    assert project["files"] == [{"path": "token", "content": TOKEN, "mode": "0400", "owner": 65532}]
+    assert TOKEN not in json.dumps(project["definition"]) and "env" not in project and project["state"] == "present"
+    assert seen["user"] == "65532:65532" and seen["cap_drop"] == ["ALL"] and seen["read_only"] is True
+    assert (seen["mem_limit"], seen["cpus"]) == ("128m", 0.5)
+    assert "ports" not in seen and seen["networks"] == {"docker_proxy": {"ipv4_address": "10.203.10.254"}}
+    assert seen["healthcheck"]["test"] == ["CMD", "cloudflared", "tunnel", "--metrics", "127.0.0.1:2000", "ready"]
+    assert seen["labels"] == {"com.bestviable.planner_memory.watchdog": "true"}
+    trusted = service(rendered, "traefik", "token")["environment"]
+    assert trusted["TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS"] == "10.203.10.1,10.203.10.254"
+
+
+def test_cloudflared_with_rules_of_its_own(rendered):
+    project, seen = rendered["config"]["cloudflared"], service(rendered, "cloudflared", "config")
+    config, credentials = project["files"]
+    assert config == {"path": "config.yml", "content": CONFIG, "mode": "0644"}
+    assert yaml.safe_load(CONFIG)["ingress"][-1] == {"service": "http_status:404"}
+    assert json.loads(credentials["content"]) == {"AccountTag": "b0", "TunnelSecret": "c2VjcmV0", "TunnelID": TUNNEL}
+    assert (credentials["mode"], credentials["owner"]) == ("0400", 65532)
+    assert seen["command"][3:] == ["--config", "/etc/cloudflared/config.yml", "run"]
+    assert sorted(seen["volumes"]) == [
+        "./config.yml:/etc/cloudflared/config.yml:ro",
+        "./credentials.json:/etc/cloudflared/credentials.json:ro",
+    ]
+    assert seen["networks"] == {"docker_proxy": None}, "no fixed address in a network without a declared range"
+
+
+def test_without_a_tunnel_rules_are_written_and_nothing_runs(rendered):
+    project = rendered["rules_only"]["cloudflared"]
+    assert project["state"] == "stopped"
+    assert [file["path"] for file in project["files"]] == ["config.yml"]
+    assert yaml.safe_load(project["files"][0]["content"]) == {
+        "ingress": [
+            *(
+                {"hostname": f"{host}.bestviable.com", "service": "http://traefik:80"}
+                for host, _port in PUBLIC.values()
+            ),
+            {"service": "http_status:404"},
+        ]
+    }
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="the Compose plugin is not here")
+@pytest.mark.parametrize("host", ["token", "config", "rules_only"])
+def test_compose_itself_takes_cloudflared(rendered, host, tmp_path):
+    (tmp_path / "docker-compose.yml").write_text(yaml.safe_dump(rendered[host]["cloudflared"]["definition"]))
+    command = ["docker", "compose", "--project-directory", str(tmp_path), "config", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nothing_in_the_operators_words_is_lost(rendered):

@@ -45,6 +45,7 @@ def test_a_port_may_come_as_text():
         pytest.param({"name": "observer-agent", "host": "", "port": 8093}, "'observer-agent' is internal", id="empty"),
         pytest.param({"name": "observer-agent", "host": None, "port": 8093}, "is internal", id="host none"),
         pytest.param({"name": "valkey", "port": 6379}, "'valkey' is internal", id="no host"),
+        pytest.param({**MEMORY, "public": False}, "is internal \\(public is false\\)", id="not public"),
         pytest.param({**MEMORY, "host": "a`) || Host(`b"}, "is not a host name", id="rule injection"),
         pytest.param({**MEMORY, "host": "http://memory"}, "is not a host name", id="url"),
         pytest.param({**MEMORY, "name": "Memory Gateway"}, "cannot name a router", id="name"),

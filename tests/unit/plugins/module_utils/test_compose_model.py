@@ -98,6 +98,13 @@ def test_a_file_that_others_cannot_read_is_not_shown() -> None:
     assert files.shown(wanted, files.Found("other", "0600")) == {"mode": "0600", "text": "*** (differs)"}
 
 
+def test_an_owner_is_compared_where_one_is_named() -> None:
+    wanted, found = files.File("k", "key", "0400", owner=65532), files.Found("key", "0400", 0)
+    assert files.shown_as_wanted(wanted) == {"mode": "0400", "owner": 65532, "text": "***"}
+    assert files.shown(wanted, found) == {"mode": "0400", "owner": 0, "text": "***"}
+    assert "owner" not in files.shown(files.File("k", "key", "0400"), found)
+
+
 @pytest.mark.parametrize(
     ("name", "short"),
     [("postgres", "postgres:latest"), ("docker.io/library/postgres:17", "postgres:17"),

@@ -30,8 +30,8 @@ class FakeEngine:
         config = {"Image": "valkey:8", "Env": ["PASSWORD=canary=1", "EMPTY=", "BARE"]}
         return {"Name": name, "Config": config} if name == "valkey" else {}
 
-    def get(self, path: str) -> dict[str, Any]:
-        return {"asked": path}
+    def get(self, path: str) -> Any:
+        return [] if path.startswith("/containers/json") else {"asked": path}
 
     def network(self, name: str) -> dict[str, Any]:
         raise StackError("the Docker engine does not answer")
@@ -113,6 +113,14 @@ def test_what_fails_is_an_answer() -> None:
     assert answers[4]["open"] is False
     assert answers[5]["error"].startswith("a probe is one of exec, http")
     refused.close()
+
+
+def test_the_edge_is_looked_at_in_one_question_and_tells_what_others_found() -> None:
+    public = [{"name": "memory-gateway", "host": "memory.example.org", "port": 8090}]
+    alone, told = ask({"edge": {"public": public}}, {"edge": {"public": public, "known": ["nobody is connected"]}})
+    gone = "memory.example.org has no backend: container memory-gateway is not there"
+    assert alone == {"problems": [gone], "hosts": ["memory.example.org"]}
+    assert told["problems"] == ["nobody is connected", gone]
 
 
 def test_listening_ports_are_seen() -> None:

@@ -180,6 +180,8 @@ def test_cnames_are_read_through_all_pages(cloudflare: FakeCloudflare) -> None:
     cloudflare.point("planner.example.org", proxied=False)
     result = run(cloudflare, zone_id=ZONE, rules=[*OURS, {"hostname": "old.example.org", "state": "absent"}])
     assert (result["cnames_missing"], result["cnames_left"]) == (["planner.example.org"], ["old.example.org"])
+    assert "memory.example.org" in result["cnames"] and "planner.example.org" not in result["cnames"]
+    assert result["status"] == "healthy"
     assert sum("dns_records" in call for call in cloudflare.calls) == 2
 
 

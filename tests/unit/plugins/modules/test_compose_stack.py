@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,22 @@ def test_what_a_secret_file_holds_is_masked_where_a_container_tells_it(docker: F
         run(project=project)
     assert "the last line of" in str(failed.value)
     assert "top-secret" not in json.dumps(failed.value.result)
+
+
+def test_a_file_belongs_to_the_user_that_its_container_runs_as(docker: FakeDocker, run: Run, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    project = {"files": [{"path": "token", "content": "top-secret\n", "mode": "0400", "owner": 65532}]}
+    predicted, real = run(check=True, project=project), run(project=project)
+    assert predicted["diff"] == real["diff"] and "top-secret" not in json.dumps(real)
+    path = tmp_path / "srv/web/token"
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (65532, 0o400)
+    assert run(project=project)["changed"] is False
+    os.chown(path, 0, 0)
+    assert run(project=project)["actions"] == ["web: set owner 65532 of token"]
+    assert path.stat().st_uid == 65532
+    project["files"][0]["owner"] = -1
+    assert "owner -1 of file 'token'" in fails(run, project=project)
 
 
 @pytest.mark.parametrize(("asked", "billionths"), [("0.3", 300000012), ("0.33333", 333330016)])

@@ -206,3 +206,8 @@ def test_the_table_is_short_lines_with_all_that_failed() -> None:
     assert all(len(line) <= 100 for _verdict, line in lines)
     assert [line.split()[0] for _verdict, line in lines if line.startswith("  1.")] == ["1.1", "1.2", "1.3"]
     assert sum(verdict == "FAILED" for verdict, _line in lines) > 2
+
+
+def test_the_edge_is_named_by_its_hosts() -> None:
+    probe = {"edge": {"public": [{"host": "a.example.org"}, {"host": "b.example.org"}]}}
+    assert judging.label(probe) == "the way to a.example.org, b.example.org"

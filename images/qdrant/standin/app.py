@@ -30,6 +30,8 @@ from standin.validation import SearchRequest, SearchRequestBatch, checked, is_po
 
 FLUSH_SECONDS = 5.0
 VECTOR_NAME_CONFIG = Union[models.DenseVectorNameConfig, models.SparseVectorNameConfig]
+# What only reads although it is a POST.
+READS = re.compile(r"/(points|points/(scroll|count|(query|search)(/batch|/groups)?)|facet)/?$")
 OPEN_PATHS = {"/healthz": "healthz check passed", "/livez": "healthz check passed", "/readyz": "all shards are ready"}
 Handler = Callable[[Store, list[str], bytes], Any]
 
@@ -195,6 +197,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", f"{P}/query/batch"): _body(
         models.QueryRequestBatch, lambda collection, body: [points.query(collection, one) for one in body["searches"]]
     ),
+    ("POST", f"{P}/query/groups"): _body(models.QueryGroupsRequest, points.query_groups),
     ("POST", f"{P}/search"): _body(SearchRequest, points.search),
     ("POST", f"{P}/search/batch"): _body(
         SearchRequestBatch, lambda collection, body: [points.search(collection, one) for one in body["searches"]]
@@ -210,6 +213,13 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/cluster"): lambda store, args, raw: {"status": "disabled"},
     ("GET", "/issues"): lambda store, args, raw: {"issues": []},
 }
+
+
+def _acknowledge(result: Any) -> None:
+    """Who does not wait is told that the write will be done; here it has been."""
+    for row in result if isinstance(result, list) else [result]:
+        if isinstance(row, dict) and "operation_id" in row:
+            row["status"] = "acknowledged"
 
 
 def compile_route(pattern: str) -> re.Pattern[str]:
@@ -266,6 +276,8 @@ class StandIn:
         except RestError as error:
             spent = time.perf_counter() - started
             return JSONResponse({"status": {"error": error.message}, "time": spent}, status_code=error.status)
+        if request.query_params.get("wait") != "true":
+            _acknowledge(result)
         if isinstance(result, Path):
             return FileResponse(result, media_type="application/octet-stream", filename=result.name)
         return JSONResponse({"result": result, "status": "ok", "time": time.perf_counter() - started})
@@ -288,7 +300,8 @@ class StandIn:
         if hmac.compare_digest(given.encode(), self.api_key.encode()):
             return None
         if self.read_only_api_key and hmac.compare_digest(given.encode(), self.read_only_api_key.encode()):
-            return None if request.method == "GET" else PlainTextResponse("Forbidden", status_code=403)
+            reads = request.method == "GET" or (request.method == "POST" and READS.search(request.url.path))
+            return None if reads else PlainTextResponse("Forbidden", status_code=403)
         return PlainTextResponse("Invalid API key or JWT", status_code=401)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:

@@ -31,19 +31,23 @@ def _holders(shard: Any, key: str, wanted: bool) -> list[Any]:
     while True:
         request = edge.ScrollRequest(offset=offset, limit=PAGE, with_payload=[key.split(".")[0].removesuffix("[]")])
         records, offset = shard.scroll(request)
-        found += [record.id for record in records if wanted in _booleans(record.payload, key.split("."))]
+        found += [record.id for record in records if _holds(record.payload, key, wanted)]
         if offset is None:
             return found
 
 
-def _booleans(value: Any, path: list[str]) -> list[bool]:
+def _holds(payload: Any, key: str, wanted: bool) -> bool:
+    return any(value is wanted for value in values_at(payload, key.split(".")))
+
+
+def values_at(value: Any, path: list[str]) -> list[Any]:
+    """What a payload holds under a dotted path, where ``[]`` goes into a list."""
     if not path:
-        values = value if isinstance(value, list) else [value]
-        return [one for one in values if isinstance(one, bool)]
+        return value if isinstance(value, list) else [value]
     name = path[0].removesuffix("[]")
     if not isinstance(value, dict) or name not in value:
         return []
     inner = value[name]
     if path[0].endswith("[]"):
-        return [flag for one in (inner if isinstance(inner, list) else []) for flag in _booleans(one, path[1:])]
-    return _booleans(inner, path[1:])
+        return [found for one in (inner if isinstance(inner, list) else []) for found in values_at(one, path[1:])]
+    return values_at(inner, path[1:])

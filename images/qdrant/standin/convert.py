@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional
 from uuid import UUID
 
 import qdrant_edge as edge
 
-from standin.errors import format_error, not_in_standin, wrong_input
+from standin.errors import RestError, format_error, wrong_input
 
 # The engine wants at least one vector; a collection without vectors gets a sparse one that nobody sees.
 HIDDEN_VECTOR = "standin-hidden"
@@ -179,10 +180,10 @@ def filter_(data: Optional[dict[str, Any]]) -> Any:
 def _conditions(data: Any) -> Any:
     if data is None:
         return None
-    return [_condition(one) for one in (data if isinstance(data, list) else [data])]
+    return [condition(one) for one in (data if isinstance(data, list) else [data])]
 
 
-def _condition(data: dict[str, Any]) -> Any:
+def condition(data: dict[str, Any]) -> Any:
     if "is_empty" in data and "key" not in data:
         return edge.IsEmptyCondition(data["is_empty"]["key"])
     if "is_null" in data and "key" not in data:
@@ -195,18 +196,31 @@ def _condition(data: dict[str, Any]) -> Any:
         return edge.NestedCondition(data["nested"]["key"], filter_(data["nested"]["filter"]))
     if "key" not in data:
         return filter_(data)
+    if all(data.get(key) is None for key in FIELD_CONDITIONS):
+        raise RestError(422, "Validation error in JSON body: [filter: At least one field condition must be specified]")
     return edge.FieldCondition(
         data["key"],
         match=_match(data.get("match")),
         range=_range(data.get("range")),
         geo_bounding_box=_bounding_box(data.get("geo_bounding_box")),
         geo_radius=_radius(data.get("geo_radius")),
+        geo_polygon=_polygon(data.get("geo_polygon")),
         values_count=edge.ValuesCount(**data["values_count"]) if data.get("values_count") else None,
         is_empty=data.get("is_empty"),
         is_null=data.get("is_null"),
     )
 
 
+FIELD_CONDITIONS = (
+    "match",
+    "range",
+    "geo_bounding_box",
+    "geo_radius",
+    "geo_polygon",
+    "values_count",
+    "is_empty",
+    "is_null",
+)
 MATCHES = {
     "value": edge.MatchValue,
     "text": edge.MatchText,
@@ -214,6 +228,7 @@ MATCHES = {
     "phrase": edge.MatchPhrase,
     "any": edge.MatchAny,
     "except": edge.MatchExcept,
+    "prefix": edge.MatchPrefix,
 }
 
 
@@ -231,16 +246,26 @@ def _range(data: Optional[dict[str, Any]]) -> Any:
     return (edge.RangeDateTime if dates else edge.RangeFloat)(**_given(data, ("gte", "gt", "lte", "lt")))
 
 
-def _geo(data: dict[str, float]) -> Any:
+def geo(data: dict[str, float]) -> Any:
     return edge.GeoPoint(data["lon"], data["lat"])
 
 
 def _bounding_box(data: Optional[dict[str, Any]]) -> Any:
-    return edge.GeoBoundingBox(_geo(data["top_left"]), _geo(data["bottom_right"])) if data else None
+    return edge.GeoBoundingBox(geo(data["top_left"]), geo(data["bottom_right"])) if data else None
 
 
 def _radius(data: Optional[dict[str, Any]]) -> Any:
-    return edge.GeoRadius(_geo(data["center"]), data["radius"]) if data else None
+    return edge.GeoRadius(geo(data["center"]), data["radius"]) if data else None
+
+
+def _polygon(data: Optional[dict[str, Any]]) -> Any:
+    if data is None:
+        return None
+    return edge.GeoPolygon(_ring(data["exterior"]), [_ring(one) for one in data.get("interiors") or []] or None)
+
+
+def _ring(data: dict[str, Any]) -> list[Any]:
+    return [geo(one) for one in data["points"]]
 
 
 def search_params(data: Optional[dict[str, Any]]) -> Any:
@@ -254,47 +279,6 @@ def order_by(data: Any) -> Any:
         return edge.OrderBy(data)
     direction = _enum(edge.Direction, data["direction"]) if data.get("direction") else None
     return edge.OrderBy(data["key"], direction, data.get("start_from"))
-
-
-def scoring(query: Any, using: Optional[str], look_up: Any) -> tuple[Any, list[Any]]:
-    """What to rank by, and the ids that must not be in the answer (the point that was asked about itself).
-
-    :param look_up: gives the stored vector of a point id
-    """
-    if query is None:
-        return None, []
-    if isinstance(query, dict) and "nearest" in query:
-        return scoring(query["nearest"], using, look_up)
-    if isinstance(query, list) or (isinstance(query, dict) and "indices" in query):
-        return edge.Query.Nearest(vector(query), using), []
-    if isinstance(query, (int, str)):
-        return edge.Query.Nearest(look_up(query, using), using), [query]
-    if "order_by" in query:
-        return order_by(query["order_by"]), []
-    if query.get("fusion") == "rrf":
-        return edge.Fusion.Rrf(2), []
-    if query.get("fusion") == "dbsf":
-        return edge.Fusion.Dbsf(), []
-    if query.get("sample") == "random":
-        return edge.Sample.Random, []
-    raise not_in_standin(f"query of the form {sorted(query)}")
-
-
-def prefetch(data: Any, look_up: Any) -> Any:
-    if data is None:
-        return None
-    stages = data if isinstance(data, list) else [data]
-    return [
-        edge.Prefetch(
-            limit=one.get("limit") or 10,
-            query=scoring(one.get("query"), one.get("using"), look_up)[0],
-            prefetches=prefetch(one.get("prefetch"), look_up),
-            params=search_params(one.get("params")),
-            filter=filter_(one.get("filter")),
-            score_threshold=one.get("score_threshold"),
-        )
-        for one in stages
-    ]
 
 
 def excluding(filter_json: Optional[dict[str, Any]], ids: list[Any]) -> Any:
@@ -339,6 +323,9 @@ def record_json(record: Any, extra: tuple[str, ...] = ()) -> dict[str, Any]:
 def engine_error(error: Exception) -> Exception:
     """The engine's complaint as the server would word it."""
     text = str(error)
+    missed = re.match(r"No point with id (\S+)", text)
+    if missed:
+        return RestError(404, f"Not found: No point with id {missed.group(1)} found")
     if isinstance(error, (TypeError, ValueError)):
         return format_error(text)
     return wrong_input(text)

@@ -10,8 +10,9 @@ from typing import Any
 
 import qdrant_edge as edge
 
-from standin import convert
-from standin.errors import RestError, bad_request, wrong_input
+from standin import convert, queries
+from standin.booleans import values_at
+from standin.errors import RestError, bad_request, not_in_standin, wrong_input
 from standin.store import Collection
 
 Write = edge.UpdateOperation
@@ -139,21 +140,50 @@ def query(collection: Collection, body: dict[str, Any]) -> dict[str, Any]:
         vector = found[0].vector
         return vector.get(using or "") if isinstance(vector, dict) else vector
 
-    what, own = convert.scoring(body.get("query"), body.get("using"), look_up)
+    scoring = queries.Scoring(body, look_up)
     found = collection.shard.query(
         edge.QueryRequest(
-            limit=body.get("limit") or 10,
+            limit=scoring.limit,
             offset=body.get("offset"),
-            query=what,
-            prefetches=convert.prefetch(body.get("prefetch"), look_up),
+            query=scoring.query,
+            prefetches=queries.prefetch(body.get("prefetch"), look_up),
             with_vector=body.get("with_vector") or False,
             with_payload=convert.with_payload(body.get("with_payload") or False),
-            filter=convert.excluding(body.get("filter"), own),
+            filter=scoring.filter,
             score_threshold=body.get("score_threshold"),
             params=convert.search_params(body.get("params")),
         )
     )
-    return {"points": [convert.record_json(point, ("version", "score")) for point in found]}
+    points = [convert.record_json(point, ("version", "score")) for point in found]
+    if not body.get("with_vector"):
+        # Where diversity counts the engine gives the vectors that it compared.
+        for point in points:
+            point.pop("vector", None)
+    return {"points": points}
+
+
+def query_groups(collection: Collection, body: dict[str, Any]) -> dict[str, Any]:
+    """The best points of each value of a payload field; the group with the best point comes first."""
+    if body.get("with_lookup"):
+        raise not_in_standin("lookup of a group in another collection")
+    path, size, number = body["group_by"], body.get("group_size") or 3, body.get("limit") or 10
+    everything = {"limit": max(1, collection.shard.info().points_count), "with_payload": True, "with_vector": False}
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for point in query(collection, {**body, **everything})["points"]:
+        for value in dict.fromkeys(map(_group_key, values_at(point.pop("payload", None), path.split(".")))):
+            if value is not None:
+                groups.setdefault(value, []).append(point)
+    chosen = {value: hits[:size] for value, hits in list(groups.items())[:number]}
+    asked = {"with_payload": body.get("with_payload"), "with_vector": body.get("with_vector")}
+    ids = list(dict.fromkeys(hit["id"] for hits in chosen.values() for hit in hits))
+    records = {one["id"]: one for one in get_many(collection, {"ids": ids, **asked})} if ids else {}
+    filled = {value: [{**hit, **records[hit["id"]]} for hit in hits] for value, hits in chosen.items()}
+    return {"groups": [{"id": value, "hits": hits} for value, hits in filled.items()]}
+
+
+def _group_key(value: Any) -> Any:
+    """Whole numbers and texts make groups, and nothing else does."""
+    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
 def search(collection: Collection, body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -70,6 +70,9 @@ RANGES: tuple[tuple[str, float, float | None], ...] = (
     ("limit", 1, None),
 )
 
+# Where the interface document allows no further keys.
+STRICT = (models.Filter, models.PayloadSelectorInclude, models.PayloadSelectorExclude)
+
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
@@ -111,6 +114,8 @@ def _known_keys(annotation: Any, value: Any) -> Any:
     """Drop what the server ignores, wherever the model is certain: plain models, not alternatives."""
     if isinstance(annotation, typing.ForwardRef):
         annotation = getattr(models, annotation.__forward_arg__)
+    if annotation in STRICT:
+        return value
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(value, dict):
         fields = annotation.model_fields
         return {key: _known_keys(fields[key].annotation, item) for key, item in value.items() if key in fields}

@@ -6,75 +6,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
-IMAGE = Path(__file__).resolve().parents[3] / "images/qdrant"
+from tests.support.standin import StandIn
+
 SMALL = {"vectors": {"size": 4, "distance": "Cosine"}}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    sys.path.insert(0, str(IMAGE))
-    yield
-    sys.path.remove(str(IMAGE))
-
-
-class Client:
-    """Speaks ASGI, so that no port is needed."""
-
-    def __init__(self, folder: Path, **keys: str) -> None:
-        from standin.app import StandIn
-        from standin.store import Store
-
-        self.store = Store(folder / "storage", folder / "snapshots")
-        self.app = StandIn(self.store, **keys)
-
-    def send(
-        self, method: str, path: str, body: Any = None, headers: Optional[dict[str, str]] = None
-    ) -> tuple[int, Any]:
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.split("?")[0].encode(),
-            "query_string": b"",
-            "headers": given,
-        }
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": raw, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        asyncio.run(self.app(scope, receive, send))
-        text = b"".join(message.get("body", b"") for message in sent[1:]).decode()
-        return sent[0]["status"], json.loads(text) if text.startswith("{") else text
-
-    def result(self, method: str, path: str, body: Any = None) -> Any:
-        status, answer = self.send(method, path, body)
-        assert status == 200, answer
-        return answer["result"]
-
-
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    found = Client(tmp_path)
+def client(tmp_path: Path) -> Iterator[StandIn]:
+    found = StandIn(tmp_path)
     yield found
     found.store.close()
 
 
-def test_it_says_what_it_is(client: Client) -> None:
+def test_it_says_what_it_is(client: StandIn) -> None:
     status, answer = client.send("GET", "/")
     assert status == 200
     assert answer["title"] == "qdrant stand-in - vector search engine over qdrant-edge-py, not the official server"
@@ -117,11 +67,26 @@ def test_it_says_what_it_is(client: Client) -> None:
         ),
         ("PUT", "/collections/there/points", {"points": [{"id": "x", "vector": [1]}]}, 400, "not a valid point ID"),
         ("GET", "/collections/there/points/7", None, 404, "Not found: Point with id 7 does not exists!"),
-        ("POST", "/collections/there/points/query", {"query": {"context": []}}, 501, "Not implemented: this stand-in"),
+        (
+            "POST",
+            "/collections/there/points/query",
+            {"query": {"text": "x", "model": "m"}},
+            501,
+            "Not implemented: this",
+        ),
+        ("POST", "/collections/there/points/scroll", {"filter": {"odd": []}}, 400, "Format error in JSON body"),
+        ("POST", "/collections/there/points/scroll", {"filter": {"must": {"key": "x"}}}, 422, "Validation error"),
+        (
+            "PUT",
+            "/collections/there/points/vectors",
+            {"points": [{"id": 7, "vector": [1, 0, 0, 0]}]},
+            404,
+            "Not found: No point with id 7 found",
+        ),
     ],
 )
 def test_what_is_wrong_has_the_servers_status_and_words(
-    client: Client, method: str, path: str, body: Any, status: int, words: str
+    client: StandIn, method: str, path: str, body: Any, status: int, words: str
 ) -> None:
     client.result("PUT", "/collections/there", SMALL)
     seen, answer = client.send(method, path, body)
@@ -129,13 +94,13 @@ def test_what_is_wrong_has_the_servers_status_and_words(
     assert words in (answer["status"]["error"] if isinstance(answer, dict) else answer)
 
 
-def test_keys_that_the_server_does_not_know_are_ignored_at_any_depth(client: Client) -> None:
+def test_keys_that_the_server_does_not_know_are_ignored_at_any_depth(client: StandIn) -> None:
     client.result("PUT", "/collections/c", {**SMALL, "odd": 1, "hnsw_config": {"m": 8, "odd": 1}})
     hnsw = client.result("GET", "/collections/c")["config"]["hnsw_config"]
     assert (hnsw["m"], "odd" in hnsw) == (8, False)
 
 
-def test_a_patch_merges(client: Client) -> None:
+def test_a_patch_merges(client: StandIn) -> None:
     client.result("PUT", "/collections/c", {**SMALL, "metadata": {"a": 1, "b": 2}})
     changes = {
         "hnsw_config": {"m": 8},
@@ -155,7 +120,7 @@ def test_a_patch_merges(client: Client) -> None:
     assert "quantization_config" not in client.result("GET", "/collections/c")["config"]["params"]["vectors"]
 
 
-def test_points_are_found_by_vector_filter_and_boolean(client: Client) -> None:
+def test_points_are_found_by_vector_filter_and_boolean(client: StandIn) -> None:
     client.result("PUT", "/collections/c", SMALL)
     points = [
         {"id": number, "vector": [number, 1, 0, 0], "payload": {"n": number, "even": number % 2 == 0}}
@@ -174,7 +139,14 @@ def test_points_are_found_by_vector_filter_and_boolean(client: Client) -> None:
     }
 
 
-def test_a_new_process_finds_everything(client: Client, tmp_path: Path) -> None:
+def test_who_does_not_wait_is_told_so(client: StandIn) -> None:
+    client.result("PUT", "/collections/c", SMALL)
+    point = {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]}
+    assert client.result("PUT", "/collections/c/points", point)["status"] == "acknowledged"
+    assert client.result("PUT", "/collections/c/points?wait=true", point)["status"] == "completed"
+
+
+def test_a_new_process_finds_everything(client: StandIn, tmp_path: Path) -> None:
     client.result("PUT", "/collections/odd.name%20x", SMALL)
     client.result("PUT", "/collections/odd.name%20x/index", {"field_name": "f", "field_schema": "keyword"})
     client.result("PUT", "/collections/odd.name%20x/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
@@ -182,12 +154,12 @@ def test_a_new_process_finds_everything(client: Client, tmp_path: Path) -> None:
     client.result("POST", "/collections/aliases", {"actions": [action]})
     before = client.result("GET", "/collections/a")
     client.store.close()
-    again = Client(tmp_path)
+    again = StandIn(tmp_path)
     assert again.result("GET", "/collections/a") == before
     client.store, client.app = again.store, again.app
 
 
-def test_a_snapshot_outlives_its_collection(client: Client, tmp_path: Path) -> None:
+def test_a_snapshot_outlives_its_collection(client: StandIn, tmp_path: Path) -> None:
     client.result("PUT", "/collections/c", SMALL)
     client.result("PUT", "/collections/c/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
     made = client.result("POST", "/collections/c/snapshots")
@@ -199,7 +171,7 @@ def test_a_snapshot_outlives_its_collection(client: Client, tmp_path: Path) -> N
 
 
 def test_a_key_guards_everything_but_the_health_checks(tmp_path: Path) -> None:
-    guarded = Client(tmp_path, api_key="all", read_only_api_key="look")
+    guarded = StandIn(tmp_path, api_key="all", read_only_api_key="look")
     assert guarded.send("GET", "/readyz") == (200, "all shards are ready")
     assert guarded.send("GET", "/collections")[0] == 401
     assert guarded.send("GET", "/collections", headers={"api-key": "wrong"})[0] == 401
@@ -207,4 +179,6 @@ def test_a_key_guards_everything_but_the_health_checks(tmp_path: Path) -> None:
     assert guarded.send("GET", "/collections", headers={"api-key": "look"})[0] == 200
     assert guarded.send("PUT", "/collections/c", SMALL, headers={"api-key": "look"})[0] == 403
     assert guarded.send("PUT", "/collections/c", SMALL, headers={"api-key": "all"})[0] == 200
+    assert guarded.send("POST", "/collections/c/points/count", {}, headers={"api-key": "look"})[0] == 200
+    assert guarded.send("POST", "/collections/c/points/delete", {"points": [1]}, headers={"api-key": "look"})[0] == 403
     guarded.store.close()

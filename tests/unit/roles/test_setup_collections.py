@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COLLECTION_SPEC,
+    desired_from_params,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
 from tests.support.run_module import ModuleFailed, run_module
+from tests.support.standin import StandIn
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "roles/qdrant/files/setup_collections.py"
@@ -160,6 +167,32 @@ def test_the_law_holds_for_a_folder(tmp_path: Path) -> None:
         assert embedded(folder, **declared)["changed"] is False
     assert embedded(folder, state="absent")["actions"] == ["delete collection c (0 points)"]
     assert embedded(folder, state="absent")["changed"] is False
+
+
+def test_a_folder_gives_the_same_results_as_a_server(tmp_path: Path) -> None:
+    server = StandIn(tmp_path / "server")
+    spec = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
+    for declared in (EVERYTHING, OTHERWISE, {"state": "absent"}):
+        desired = desired_from_params({"collections": [{**spec, "name": "c", **declared}]})
+        there = reconcile(Collections(server.client(), desired, wait_seconds=5), check_mode=False)
+        here = embedded(tmp_path / "store", **declared)
+        assert {key: here[key] for key in ("actions", "diff", "collections")} == {
+            key: there[key] for key in ("actions", "diff", "collections")
+        }
+    server.store.close()
+
+
+def test_aliases_and_info_take_a_folder_too(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    embedded(folder, vectors=SMALL)
+    alias = {"path": str(folder), "name": "live", "collection": "c"}
+    assert run_module("qdrant_alias", alias, check=True)["actions"] == ["create alias live of c"]
+    assert run_module("qdrant_alias", alias)["changed"] is True
+    assert run_module("qdrant_alias", alias)["changed"] is False
+    found = run_module("qdrant_collection_info", {"path": str(folder)})
+    assert (found["names"], found["aliases"], found["collections"]["c"]["points"]) == (["c"], {"live": "c"}, 0)
+    assert run_module("qdrant_collection_info", {"path": str(tmp_path / "none")})["names"] == []
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_rebuild_in_a_folder_needs_no_backup_and_keeps_the_points(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: progress
 type: aggregate
-short_description: A sign of life during long tasks, and where the time went
+short_description: A sign of life during long tasks, what changed in words, and where the time went
 version_added: "0.1.0"
 author: [bestviable.planner_memory contributors (@bestviable)]
 description:
   - While a task runs for long, a line says now and then what runs, where, and for how long.
+  - Behind a task that changed something, a line for each of its C(actions), as this collection's modules return them.
   - At the end a table says how many tasks ran a module on a host, which took longest, and what the whole run took.
   - A task whose work is done on the controller is not counted as a module task.
 requirements:
@@ -113,6 +114,14 @@ def _mappings(items: Iterable[Any]) -> list[Mapping[str, Any]]:
     return [one for one in items if isinstance(one, Mapping)]
 
 
+def changes(result: Mapping[str, Any]) -> list[str]:
+    """A line for everything that a module changed, or in check mode would change."""
+    actions = result.get("actions")
+    if not result.get("changed") or not isinstance(actions, list):
+        return []
+    return [f"  - {one}" for one in actions if isinstance(one, str)]
+
+
 def duration(seconds: float) -> str:
     whole = int(seconds)
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
@@ -182,7 +191,7 @@ def _runs(modules: int) -> str:
 
 
 class CallbackModule(CallbackBase):
-    """A sign of life, and where the time went."""
+    """A sign of life, what changed, and where the time went."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -206,6 +215,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._finish(result)
+        for line in changes(result._result):
+            self._display.display(line, color="yellow")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._finish(result)

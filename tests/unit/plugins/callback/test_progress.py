@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.bestviable.planner_memory.plugins.callback.progress import (
     CallbackModule,
     Clock,
+    changes,
     duration,
     modules_run,
 )
@@ -51,6 +52,20 @@ def watch() -> Watch:
 )
 def test_only_what_ran_on_the_host_counts(action: str, result: dict[str, Any], count: int) -> None:
     assert modules_run(action, result) == count
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        ({"changed": True, "actions": ["web: start (it stopped)"]}, ["  - web: start (it stopped)"]),
+        ({"changed": False, "actions": ["looked"]}, []),
+        ({"changed": True}, []),
+        ({"changed": True, "actions": "one"}, []),
+        ({"changed": True, "actions": [{"id": "web", "status": "Started"}, "Pulled image x"]}, ["  - Pulled image x"]),
+    ],
+)
+def test_what_changed_is_told_in_words(result: dict[str, Any], lines: list[str]) -> None:
+    assert changes(result) == lines
 
 
 def test_a_sign_of_life_comes_every_so_often_and_not_before(watch: Watch) -> None:

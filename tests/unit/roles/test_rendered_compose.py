@@ -72,7 +72,7 @@ HOSTS: dict[str, dict[str, Any]] = {
         },
     },
     "token": {
-        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
+        "stack_host": {"swap_mb": 0, "engine": {**ENGINE_20, "version": "26.1.5"}},
         "cloudflared_manage": True,
         "cloudflared_subnet": "10.203.10.0/24",
         "traefik_tunnel_address": "10.203.10.254",
@@ -90,6 +90,13 @@ HOSTS: dict[str, dict[str, Any]] = {
         "cloudflared_rules": "local",
         "cloudflared_public_services": "{{ services_public }}",
         "stack_secrets": {},
+    },
+    "no_longer": {
+        "stack_host": {
+            "engine": ENGINE_20,
+            "found": {"/srv/cloudflared/.compose_stack.json": ["/srv/cloudflared/.compose_stack.json"]},
+        },
+        "stack_services_dir": "/srv",
     },
     "bare": {"stack_host": {"engine": {"version": None, "running": False, "socket_gid": None}}},
 }
@@ -362,6 +369,8 @@ def test_cloudflared_with_a_token(rendered):
     assert (seen["mem_limit"], seen["cpus"]) == ("128m", 0.5)
     assert "ports" not in seen and seen["networks"] == {"docker_proxy": {"ipv4_address": "10.203.10.254"}}
     assert seen["healthcheck"]["test"] == ["CMD", "cloudflared", "tunnel", "--metrics", "127.0.0.1:2000", "ready"]
+    assert seen["healthcheck"]["start_interval"] == "2s"
+    assert "start_interval" not in service(rendered, "cloudflared", "config")["healthcheck"]
     assert seen["labels"] == {"com.bestviable.planner_memory.watchdog": "true"}
     trusted = service(rendered, "traefik", "token")["environment"]
     assert trusted["TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS"] == "10.203.10.1,10.203.10.254"
@@ -395,6 +404,11 @@ def test_without_a_tunnel_rules_are_written_and_nothing_runs(rendered):
             {"service": "http_status:404"},
         ]
     }
+
+
+def test_what_the_role_brought_up_goes_when_it_is_no_longer_asked_for(rendered):
+    project = rendered["no_longer"]["cloudflared"]
+    assert (project["state"], project["files"]) == ("absent", [])
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="the Compose plugin is not here")

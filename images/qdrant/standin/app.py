@@ -24,7 +24,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from standin import SERVER_VERSION, TITLE, convert, points
 from standin import config as configs
 from standin.booleans import resolved
-from standin.errors import RestError, bad_request
+from standin.errors import RestError, bad_request, wrong_input
 from standin.store import Collection, Store
 from standin.validation import SearchRequest, SearchRequestBatch, checked, is_point_id, models
 
@@ -87,21 +87,20 @@ def _add_vector(store: Store, args: list[str], raw: bytes) -> dict[str, Any]:
     collection, name = store.get(args[0]), args[1]
     body = checked(raw, VECTOR_NAME_CONFIG)
     params = collection.config["params"]
+    kind, section = ("dense", "vectors") if "dense" in body else ("sparse", "sparse_vectors")
+    given = body[kind]
     with collection.lock:
-        if "dense" in body:
-            dense = body["dense"]
+        if name in params.get("sparse_vectors" if kind == "dense" else "vectors", {}):
+            raise wrong_input(f"Validation failed: vector '{name}' already exists with different parameters")
+        if kind == "dense":
+            distance = getattr(edge.Distance, given["distance"])
             operation = edge.UpdateOperation.create_dense_vector(
-                name,
-                dense["size"],
-                getattr(edge.Distance, dense["distance"]),
-                convert.multivector(dense),
-                convert.datatype(dense),
+                name, given["size"], distance, convert.multivector(given), convert.datatype(given)
             )
-            params["vectors"] = {**params["vectors"], name: configs.without_none(dense)}
         else:
-            operation = edge.UpdateOperation.create_sparse_vector(name, convert.modifier(body["sparse"]))
-            params["sparse_vectors"] = {**params.get("sparse_vectors", {}), name: configs.without_none(body["sparse"])}
+            operation = edge.UpdateOperation.create_sparse_vector(name, convert.modifier(given))
         done = collection.write(operation)
+        params[section] = {**params.get(section, {}), name: configs.without_none(given)}
         collection.save()
     return done[0]
 
@@ -289,6 +288,11 @@ class StandIn:
             raise
         except Exception as error:
             raise convert.engine_error(error) from error
+        except BaseException as error:
+            # What the engine did not expect comes as an exception of its own kind.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise RestError(500, f"Service internal error: {error}") from error
 
     def _refuse(self, request: Request) -> Optional[Response]:
         if not self.api_key:

@@ -12,7 +12,7 @@ import qdrant_edge as edge
 
 from standin import convert, queries
 from standin.booleans import values_at
-from standin.errors import RestError, bad_request, not_in_standin, wrong_input
+from standin.errors import RestError, bad_request, format_error, not_in_standin, wrong_input
 from standin.store import Collection
 
 Write = edge.UpdateOperation
@@ -35,7 +35,9 @@ def _by_selector(by_ids: Any, by_filter: Any, body: dict[str, Any], *args: Any) 
     if body.get("filter") is not None:
         return by_filter(convert.filter_(body["filter"]), *args)
     if body.get("points") is None:
-        raise bad_request("No filter or points provided")
+        # The server finds out while it reads the payload's body, and later for vectors.
+        refuse = format_error if "payload" in body or "keys" in body else bad_request
+        raise refuse("No filter or points provided")
     return by_ids(body["points"], *args)
 
 
@@ -56,6 +58,8 @@ def clear_payload(body: dict[str, Any]) -> Any:
 
 
 def update_vectors(body: dict[str, Any]) -> Any:
+    if not body["points"]:
+        raise RestError(422, "Validation error in JSON body: [points: must specify points to update]")
     return Write.update_vectors([edge.PointVectors(one["id"], convert.vector(one["vector"])) for one in body["points"]])
 
 
@@ -138,7 +142,10 @@ def query(collection: Collection, body: dict[str, Any]) -> dict[str, Any]:
         if not found:
             raise RestError(404, f"Not found: Point with id {point_id} does not exists!")
         vector = found[0].vector
-        return vector.get(using or "") if isinstance(vector, dict) else vector
+        stored = vector.get(using or "") if isinstance(vector, dict) else vector
+        if stored is None:
+            raise RestError(404, f"Not found: Vector with name {using or ''} for point {point_id} not found")
+        return stored
 
     scoring = queries.Scoring(body, look_up)
     found = collection.shard.query(

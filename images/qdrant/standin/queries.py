@@ -49,6 +49,8 @@ class Scoring:
         self.limit: int = body.get("limit") or 10
         self.own: list[Any] = []
         self._look_up = look_up
+        if body.get("lookup_from"):
+            raise not_in_standin("lookup of vectors in another collection")
         asked = body.get("query")
         self.query = None if asked is None else self._query(asked)
         self.filter = convert.excluding(body.get("filter"), self.own)

@@ -51,7 +51,7 @@ DATATYPE = _word("float32", "float16", "uint8", "turbo4")
 HNSW = {
     "m": _number(),
     "ef_construct": _number(4),
-    "full_scan_threshold": _number(),
+    "full_scan_threshold": _number(10),
     "max_indexing_threads": _number(),
     "on_disk": _switch(),
     "payload_m": _number(),
@@ -62,7 +62,7 @@ OPTIMIZERS = {
     "deleted_threshold": _real(0, 1),
     "vacuum_min_vector_number": _number(100),
     "default_segment_number": _number(),
-    "max_segment_size": _number(),
+    "max_segment_size": _number(1),
     "memmap_threshold": _number(),
     "indexing_threshold": _number(),
     "flush_interval_sec": _number(),

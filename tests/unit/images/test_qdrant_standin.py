@@ -83,6 +83,30 @@ def test_it_says_what_it_is(client: StandIn) -> None:
             404,
             "Not found: No point with id 7 found",
         ),
+        ("POST", "/collections/there/points/scroll", {"limit": -1}, 400, "Format error in JSON body"),
+        ("POST", "/collections/there/points/payload", {"payload": {}}, 400, "Format error in JSON body: No filter"),
+        (
+            "POST",
+            "/collections/there/points/vectors/delete",
+            {"points": [1], "vector": []},
+            422,
+            "[vector: must specify",
+        ),
+        (
+            "PUT",
+            "/collections/there/points",
+            {"batch": {"ids": [1, 2], "vectors": [[1, 0, 0, 0]]}},
+            422,
+            "[batch: number of ids and vectors must be equal (2 != 1)]",
+        ),
+        ("PUT", "/collections/x", {"vectors": {"a": {"size": 70000, "distance": "Dot"}}}, 422, "value 70000 invalid"),
+        (
+            "PATCH",
+            "/collections/there",
+            {"optimizers_config": {"deleted_threshold": 2}},
+            422,
+            "[optimizers_config.deleted_threshold: value 2.0 invalid, must be from 0.0 to 1.0]",
+        ),
     ],
 )
 def test_what_is_wrong_has_the_servers_status_and_words(
@@ -137,6 +161,38 @@ def test_points_are_found_by_vector_filter_and_boolean(client: StandIn) -> None:
         "points": [{"id": 1, "payload": {"n": 1}}, {"id": 3, "payload": {"n": 3}}],
         "next_page_offset": 5,
     }
+
+
+@pytest.mark.parametrize(
+    ("vector", "words"),
+    [
+        ({"w": {"indices": [1, 2], "values": [1]}}, "[points[0].vector.w.values: must be the same length as indices]"),
+        ({"w": {"indices": [1, 1], "values": [1, 2]}}, "[points[0].vector.w.indices: must be unique]"),
+        ({"m": [[1, 2], [1]]}, "[points[0].vector.m: all vectors of a multivector must have the same length]"),
+    ],
+)
+def test_a_vector_that_would_upset_the_engine_never_reaches_it(
+    client: StandIn, vector: dict[str, Any], words: str
+) -> None:
+    several = {"size": 2, "distance": "Dot", "multivector_config": {"comparator": "max_sim"}}
+    client.result("PUT", "/collections/c", {"vectors": {"m": several}, "sparse_vectors": {"w": {}}})
+    point = {"points": [{"id": 1, "vector": vector}]}
+    for path, body in (("points", point), ("points/batch", {"operations": [{"upsert": point}]})):
+        status, answer = client.send("PUT" if path == "points" else "POST", f"/collections/c/{path}", body)
+        assert (status, words in answer["status"]["error"]) == (422, True), answer
+    client.result("PUT", "/collections/c/points", {"points": [{"id": 1, "vector": {"m": [[1, 2], [3, 4]]}}]})
+
+
+def test_a_vector_that_cannot_be_added_leaves_no_trace(client: StandIn) -> None:
+    client.result("PUT", "/collections/c", {"vectors": {"a": SMALL["vectors"]}, "sparse_vectors": {"w": {}}})
+    before = client.result("GET", "/collections/c")["config"]
+    for name, size in (("zero", 0), ("huge", 70000), ("w", 4), ("a", 5)):
+        status, _answer = client.send(
+            "PUT", f"/collections/c/vectors/{name}", {"dense": {"size": size, "distance": "Dot"}}
+        )
+        assert status in (400, 422)
+    assert client.result("GET", "/collections/c")["config"] == before
+    client.result("PATCH", "/collections/c", {"hnsw_config": {"m": 9}})
 
 
 def test_who_does_not_wait_is_told_so(client: StandIn) -> None:

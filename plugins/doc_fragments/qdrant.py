@@ -27,7 +27,7 @@ options:
     description: File with the certificate authorities to trust instead of the system's.
     type: path
   timeout:
-    description: Seconds for connecting and for each answer; building an index over many points may need more.
+    description: Seconds for connecting and for each answer; an index or a snapshot of many points may need more.
     type: float
     default: 30
   retries:

@@ -42,7 +42,7 @@ class Server:
         return f"http://{self.container.host}:{self.container.port(6333)}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, self.url + path, json=body, timeout=30)
+        answer = self.session.request(method, self.url + path, json=body, timeout=120)
         answer.raise_for_status()
         return answer.json()["result"]
 
@@ -54,7 +54,8 @@ class Server:
         return requests.get(f"{self.url}/readyz", timeout=2).ok
 
     def params(self, **more: Any) -> dict[str, Any]:
-        return {"url": self.url, "api_key": KEY, **more}
+        # A busy machine may take its time over a snapshot.
+        return {"url": self.url, "api_key": KEY, "timeout": 120, **more}
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +162,8 @@ class Reader(threading.Thread):
         session = requests.Session()
         session.headers["api-key"] = KEY
         while not self.done.is_set():
-            counted = session.post(f"{self.url}/count", json={"exact": True}, timeout=30)
-            found = session.post(f"{self.url}/query", json={"query": [1, 1, 0, 0], "limit": 3}, timeout=30)
+            counted = session.post(f"{self.url}/count", json={"exact": True}, timeout=120)
+            found = session.post(f"{self.url}/query", json={"query": [1, 1, 0, 0], "limit": 3}, timeout=120)
             self.answers += 2
             if not counted.ok or counted.json()["result"]["count"] != self.points:
                 self.wrong.append(f"{counted.status_code}: {counted.text[:200]}")
@@ -187,7 +188,7 @@ def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
         dropped = run_module("qdrant_collection", server.params(**wanted, drop_old=True))
     finally:
         reader.done.set()
-        reader.join(30)
+        reader.join(120)
     assert f"copy {number} points from busy to busy__v2 and compare the counts" in rebuilt["actions"]
     assert "delete old collection busy" in dropped["actions"]
     assert reader.wrong == []

@@ -14,6 +14,14 @@ description:
     transaction that also writes its row in the history table.
   - A file that was edited after it ran is refused, with both checksums and when it ran.
   - Only one run at a time works on a history; a second one waits for an advisory lock of the session.
+  - >-
+    Files that are named C(R__name.sql) are repeatable, and run after the others whenever their text changes.
+    With the line V(-- migrate: watch name(\)) such a file names a function that it creates and that returns rows of
+    C(words text, due boolean). It is asked on every run; a row that is due runs the file again, others are warnings.
+  - >-
+    A file that begins with the line C(-- migrate: no-transaction) runs without one, for an index that is built
+    C(CONCURRENTLY), which needs C(IF NOT EXISTS). After an interruption it starts over, and an index that was never
+    finished is dropped first.
   - With nothing to do the module only reads.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment: [bestviable.planner_memory.postgres]
@@ -24,6 +32,7 @@ attributes:
     details:
       - The pending files are really executed, all in one transaction that is rolled back, so that a mistake in them
         is found. They take the same locks for that moment, and sequences of tables that exist already may move on.
+      - A file without transaction cannot be rehearsed, nor what comes after it; a warning says so.
       - Before the server exists nothing can be rehearsed; see O(assume_empty_if_unreachable).
   diff_mode:
     support: full
@@ -59,10 +68,52 @@ options:
       - It is created with the first file.
     type: str
     default: schema_migrations
+  settings:
+    description:
+      - Settings of your own, as V(app.mode), that the files read with C(current_setting); the name needs a dot.
+      - A repeatable file runs again when a setting whose name stands in it changes.
+    type: dict
+    default: {}
   out_of_order:
-    description: Whether a new file may have a lower number than one that has run.
-    type: bool
-    default: false
+    description: What happens to a new file with a lower number than one that has run.
+    type: str
+    choices: [refuse, run, skip]
+    default: refuse
+  baseline:
+    description:
+      - In a database that has no history yet, files up to this number count as run before and are only recorded.
+      - Has no effect once there is a history.
+    type: int
+  target:
+    description:
+      - Number above which no file runs.
+      - Where it keeps files back, the repeatable ones wait too, because they belong to the last state.
+    type: int
+  repair:
+    description: Names of files whose edit after they ran is accepted; their new checksum is recorded, nothing runs.
+    type: list
+    elements: str
+    default: []
+  on_drift:
+    description:
+      - What to do where the live catalog is not what the files declare.
+        Tables, columns (type, length, nullability, default), constraints, indexes, views and functions are compared,
+        without running anything. What the database has beyond that is left alone.
+      - V(report) warns, V(fail) fails, V(repair) adds what is missing and fails where adding is not enough,
+        V(ignore) does not look.
+      - Unless it is V(ignore), a file with C(IF NOT EXISTS) is held to its word in its own transaction. What the things
+        that it found lack is added; what contradicts it is refused, and nothing of the file is applied.
+    type: str
+    choices: [ignore, report, fail, repair]
+    default: report
+  borrowed_tables:
+    description:
+      - Tables of the schema that other systems own and that the files refer to.
+      - What the files declare is found out in an empty schema, in a transaction that is rolled back; empty copies of
+        these tables stand in there.
+    type: list
+    elements: str
+    default: []
   lock_timeout:
     description: Milliseconds that a statement may wait for a table in use, and so block others that queue behind it.
     type: int
@@ -140,6 +191,36 @@ applied:
       description: How long it took; null for one that would run.
       type: int
       sample: 85
+drift:
+  description: In what the database is not what its files declare.
+  returned: success
+  type: list
+  elements: str
+  sample: [table events lacks index idx_events_created_at btree (created_at DESC)]
+kept:
+  description: What watching files say that they leave alone.
+  returned: success
+  type: list
+  elements: str
+  sample: ["prompt template weekly_review was edited by a person and is kept"]
+locks:
+  description: In check mode, the locks that the pending files take on tables and indexes that exist already.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    migration:
+      description: Name of the file.
+      type: str
+      sample: 003_add_a_column.sql
+    relation:
+      description: Table or index.
+      type: str
+      sample: events
+    mode:
+      description: The lock as the server calls it.
+      type: str
+      sample: AccessExclusiveLock
 statements:
   description: The statements that ran, in check mode those that ran in the transaction that was rolled back.
   returned: success
@@ -151,7 +232,7 @@ statements:
       type: str
       sample: 002_planner_memory_schema.sql
     line:
-      description: Line of the file on which the statement starts.
+      description: Line of the file on which the statement starts; V(0) for what was added to something found there.
       type: int
       sample: 21
     statement:
@@ -170,34 +251,49 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, session
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History, Lock
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Policy
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import (
+    Look,
     Migrations,
-    Patience,
     Unborn,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Resource, run_module
 
 
 def build(params: dict[str, Any], *, may_be_unborn: bool, stack: ExitStack) -> Resource:
     given = params["migrations"] if params["directory"] is None else files.read_directory(params["directory"])
-    migrations = files.build(given)
+    own = {name: str(value) for name, value in params["settings"].items()}
+    migrations = files.build(given, files.checked_settings(own))
     settings = {
         "search_path": session.quoted(params["schema"]),
         "lock_timeout": f"{params['lock_timeout']}ms",
         "statement_timeout": f"{params['statement_timeout']}s",
+        **own,
     }
+    policy = Policy(
+        params["out_of_order"], params["baseline"], params["target"], frozenset(params["repair"]), params["on_drift"]
+    )
+
+    def connect() -> session.Session:
+        return stack.enter_context(closing(session.Session(params, settings)))
+
     try:
-        connected = stack.enter_context(closing(session.Session(params, settings)))
+        connected = connect()
     except (Unreachable, session.DriverMissing) as error:
         if may_be_unborn:
-            return Unborn(migrations, str(error))
+            return Unborn(migrations, str(error), policy)
         raise
+    place = (params["schema"], params["history_table"])
+    history = History(connected, *place)
     return Migrations(
         connected,
-        History(connected, params["schema"], params["history_table"]),
+        history,
+        Lock(connect, *place),
+        Look(connected, history, params["schema"], params["borrowed_tables"]),
         migrations,
-        out_of_order=params["out_of_order"],
+        policy=policy,
         patience=Patience(params["lock_wait"]),
     )
 
@@ -214,7 +310,13 @@ def main() -> None:
             "directory": {"type": "path"},
             "schema": {"type": "str", "default": "public"},
             "history_table": {"type": "str", "default": "schema_migrations"},
-            "out_of_order": {"type": "bool", "default": False},
+            "settings": {"type": "dict", "default": {}},
+            "out_of_order": {"type": "str", "default": "refuse", "choices": ["refuse", "run", "skip"]},
+            "baseline": {"type": "int"},
+            "target": {"type": "int"},
+            "repair": {"type": "list", "elements": "str", "default": []},
+            "on_drift": {"type": "str", "default": "report", "choices": ["ignore", "report", "fail", "repair"]},
+            "borrowed_tables": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 500},
             "lock_wait": {"type": "float", "default": 30},
             "statement_timeout": {"type": "int", "default": 300},

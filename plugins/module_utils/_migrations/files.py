@@ -8,43 +8,98 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Iterable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement, split
 
-NAME = re.compile(r"(?P<version>\d{3,9})_[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
-CHECKSUM_VERSION = 1
+VERSIONED = re.compile(r"(?P<version>\d{3,9})_[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
+REPEATABLE = re.compile(r"R__[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
+NO_TRANSACTION = "no-transaction"
+WATCH = "watch"
 TRANSACTION_WORDS = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "START", "PREPARE"})
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One file ``NNN_name.sql``."""
-
-    name: str
-    sql: str
-
-    @property
-    def version(self) -> int:
-        return int(self.name.split("_", 1)[0])
-
-    @cached_property
-    def checksum(self) -> str:
-        return hashlib.sha256(normalise(self.sql).encode()).hexdigest()
-
-    @cached_property
-    def statements(self) -> tuple[Statement, ...]:
-        return tuple(split(self.sql))
+CONCURRENT_INDEX = re.compile(
+    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?P<once>IF\s+NOT\s+EXISTS\s+)?"
+    r'(?P<name>"(?:[^"]|"")+"|\w+)\s+ON\b',
+    re.IGNORECASE,
+)
+_DIRECTIVE = re.compile(r"--[ \t]*migrate:[ \t]*(?P<word>\S+)(?:[ \t]+(?P<rest>.*?))?[ \t]*$", re.MULTILINE)
+_SETTING = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+_WATCHED = re.compile(r"[a-z_][a-z0-9_]*\(\)")
 
 
 def normalise(text: str) -> str:
     """The text without what editors and version control change on their own: BOM, line ends, trailing blanks."""
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+# A row of the history names the algorithm that made its checksum, so that a better one never turns into an edit.
+CHECKSUM_VERSION = 1
+CHECKSUMS: Mapping[int, Callable[[str], str]] = {1: lambda text: hashlib.sha256(normalise(text).encode()).hexdigest()}
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file ``NNN_name.sql``, or ``R__name.sql`` that runs again whenever it or a setting that it reads changes."""
+
+    name: str
+    sql: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def repeatable(self) -> bool:
+        return self.name.startswith("R__")
+
+    @property
+    def version(self) -> Optional[int]:
+        return None if self.repeatable else int(self.name.split("_", 1)[0])
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        return place_of(self.name)
+
+    @cached_property
+    def checksum(self) -> str:
+        return self.checksum_by(CHECKSUM_VERSION)
+
+    def checksum_by(self, algorithm: int) -> str:
+        read = [f"{name}={value}" for name, value in sorted(self.settings.items()) if name in self.sql]
+        return CHECKSUMS[algorithm](self.sql + ("\n" + "\n".join(read) if self.repeatable and read else ""))
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        return tuple(split(self.sql))
+
+    @cached_property
+    def directives(self) -> Mapping[str, str]:
+        """What the comments above the first statement ask for, as ``-- migrate: no-transaction``."""
+        head = self.sql
+        if self.statements:
+            head = "".join(self.sql.splitlines(keepends=True)[: self.statements[0].line - 1])
+        return {found["word"]: found["rest"] or "" for found in _DIRECTIVE.finditer(head.replace("\r", ""))}
+
+    @property
+    def transactional(self) -> bool:
+        return NO_TRANSACTION not in self.directives
+
+    @property
+    def watches(self) -> Optional[str]:
+        """The function, as ``name()``, that says on every run what of this file is due again."""
+        return self.directives.get(WATCH)
+
+    @property
+    def may_find_things(self) -> bool:
+        """Whether it goes on where something is there already, whatever that looks like."""
+        return bool(re.search(r"\bIF\s+NOT\s+EXISTS\b", self.sql, re.IGNORECASE))
+
+
+def place_of(name: str) -> tuple[int, int, str]:
+    """Numbers first and in order, then the repeatable files by name."""
+    return (1, 0, name) if name.startswith("R__") else (0, int(name.split("_", 1)[0]), name)
 
 
 def read_directory(directory: str) -> list[Mapping[str, str]]:
@@ -58,32 +113,46 @@ def read_directory(directory: str) -> list[Mapping[str, str]]:
         raise StackError(f"directory: {directory} cannot be read: {error}") from error
 
 
-def build(given: Iterable[Mapping[str, str]]) -> tuple[Migration, ...]:
-    """Check what was given and order it by number.
+def checked_settings(given: Mapping[str, str]) -> Mapping[str, str]:
+    """Settings of one's own have a dot in their name; others belong to the server."""
+    for name in given:
+        if not _SETTING.fullmatch(name):
+            raise StackError(
+                f"settings: {name} is no name of a setting of your own; write it with a dot, like app.mode"
+            )
+    return given
+
+
+def build(given: Iterable[Mapping[str, str]], settings: Optional[Mapping[str, str]] = None) -> tuple[Migration, ...]:
+    """Check what was given and put it in the order in which it runs.
 
     :raises StackError: on the first name, number or content that cannot be a migration
     """
-    migrations = [Migration(one["name"], one["sql"].lstrip("\ufeff")) for one in given]
+    migrations = [Migration(one["name"], one["sql"].lstrip("\ufeff"), settings or {}) for one in given]
     for migration in migrations:
         _check_name(migration)
-    migrations.sort(key=lambda one: (one.version, one.name))
+    migrations.sort(key=lambda one: one.place)
     _check_numbers(migrations)
     for migration in migrations:
         _check_content(migration)
+        _check_directives(migration)
     return tuple(migrations)
 
 
 def _check_name(migration: Migration) -> None:
-    if not NAME.fullmatch(migration.name):
+    if not VERSIONED.fullmatch(migration.name) and not REPEATABLE.fullmatch(migration.name):
         raise StackError(
             f"migration {migration.name!r} has no number to order it by; name it like 003_what_it_does.sql"
-            " (at least three digits, an underscore, letters, digits, dots, dashes)"
+            " (at least three digits, an underscore, letters, digits, dots, dashes), or R__what_it_is.sql if it is to"
+            " run again after each change"
         )
 
 
 def _check_numbers(migrations: Sequence[Migration]) -> None:
     for one, next_one in zip(migrations, migrations[1:]):
-        if one.version == next_one.version:
+        if one.repeatable and one.name == next_one.name:
+            raise StackError(f"migration {one.name} was given twice; leave one of them out")
+        if not one.repeatable and one.version == next_one.version:
             raise StackError(
                 f"migrations {one.name} and {next_one.name} have the same number {one.version};"
                 " give the one that never ran the next free number"
@@ -94,8 +163,33 @@ def _check_content(migration: Migration) -> None:
     if not migration.statements:
         raise StackError(f"migration {migration.name} contains no SQL statement; fill it or leave it out")
     for statement in migration.statements:
+        where = f"migration {migration.name} line {statement.line} has"
         if statement.first_word in TRANSACTION_WORDS:
             raise StackError(
-                f"migration {migration.name} line {statement.line} has {statement.first_word}; remove it,"
+                f"{where} {statement.first_word}; remove it,"
                 " each file already runs in one transaction of its own together with its row in the history"
+            )
+        concurrent = CONCURRENT_INDEX.match(statement.text)
+        if concurrent and migration.transactional:
+            raise StackError(
+                f"{where} CREATE INDEX CONCURRENTLY, which no transaction allows;"
+                " begin a file of its own for it with the line '-- migrate: no-transaction'"
+            )
+        if concurrent and not concurrent["once"]:
+            raise StackError(
+                f"{where} CREATE INDEX CONCURRENTLY without IF NOT EXISTS; add it,"
+                " because after an interruption a file without transaction runs again from its first statement"
+            )
+
+
+def _check_directives(migration: Migration) -> None:
+    for word, rest in migration.directives.items():
+        told = f"migration {migration.name} says '-- migrate: {word}"
+        if word not in (NO_TRANSACTION, WATCH):
+            raise StackError(f"{told}', which means nothing; write no-transaction, or watch in a repeatable file")
+        if word == NO_TRANSACTION and migration.repeatable:
+            raise StackError(f"{told}', which a repeatable file cannot have; give it a number")
+        if word == WATCH and not (migration.repeatable and _WATCHED.fullmatch(rest)):
+            raise StackError(
+                f"{told} {rest}', which has to name a function that a repeatable file creates, such as review_due()"
             )

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
-from typing import Any, Optional
+from typing import Any, Callable, Mapping, Optional
 
 try:
     from psycopg2 import sql
@@ -18,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import (
     CHECKSUM_VERSION,
     Migration,
+    place_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
@@ -27,8 +29,9 @@ _EXISTS = """
 SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
 """
+# A table that an earlier version made gets what it lacks.
 _CREATE = """
-CREATE TABLE IF NOT EXISTS {} (
+CREATE TABLE IF NOT EXISTS {0} (
     name             text PRIMARY KEY,
     version          integer UNIQUE,
     checksum         text NOT NULL,
@@ -37,16 +40,35 @@ CREATE TABLE IF NOT EXISTS {} (
     applied_by       text NOT NULL DEFAULT session_user,
     duration_ms      integer NOT NULL,
     success          boolean NOT NULL DEFAULT true
-)
+);
+ALTER TABLE {0} ADD COLUMN IF NOT EXISTS kind text NOT NULL DEFAULT 'versioned';
+ALTER TABLE {0} ADD COLUMN IF NOT EXISTS details jsonb
 """
-_READ = "SELECT name, version, checksum, applied_at, applied_by, duration_ms FROM {} WHERE success ORDER BY version"
-_ADD = "INSERT INTO {} (name, version, checksum, checksum_version, duration_ms) VALUES ({}, {}, {}, {}, {})"
+_READ = "SELECT to_jsonb(h) - 'details' AS row, h.name, h.success FROM {} AS h"
+_PUT = """
+INSERT INTO {} (name, version, checksum, checksum_version, duration_ms, success, kind)
+VALUES ({}, {}, {}, {}, {}, {}, {})
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, checksum_version = excluded.checksum_version,
+    duration_ms = excluded.duration_ms, success = excluded.success, kind = excluded.kind,
+    applied_at = clock_timestamp(), applied_by = session_user
+"""
+_ACCEPT = "UPDATE {} SET checksum = {}, checksum_version = {} WHERE name = {}"
+_KEEP = """
+UPDATE {0} SET details = CASE WHEN name = {1} THEN {2}::jsonb END WHERE name = {1} OR details IS NOT NULL
+"""
+_KEPT = (
+    "SELECT kept.details -> 'declared' AS declared"
+    " FROM (SELECT to_jsonb(h) -> 'details' AS details FROM {} AS h) AS kept"
+)
+_WITH_KEY = " WHERE kept.details ->> 'key' = {}"
+_ANY = " WHERE kept.details ->> 'key' IS NOT NULL"
 _HOLDER = """
 SELECT a.pid, a.usename, coalesce(host(a.client_addr), 'a local socket') AS client, a.backend_start
 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s AND l.objid = %s
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
+_FIELDS = tuple(Applied.__dataclass_fields__)
 
 
 class History:
@@ -56,26 +78,33 @@ class History:
         self._session = session
         self._schema = schema
         self._name = table
-        self._key = zlib.crc32(f"{schema}.{table}".encode()) & 0x7FFFFFFF
+        self._known = False
 
     @property
     def _table(self) -> Any:
         return sql.Identifier(self._schema, self._name)
 
+    def exists(self) -> bool:
+        return bool(self._session.rows(_EXISTS, (self._schema, self._name)))
+
     def read(self) -> tuple[Applied, ...]:
-        if not self._session.rows(_EXISTS, (self._schema, self._name)):
+        if not self.exists():
             return ()
         try:
-            rows = self._session.rows(sql.SQL(_READ).format(self._table))
+            rows = [one["row"] for one in self._session.rows(sql.SQL(_READ).format(self._table))]
         except SqlError as error:
             raise StackError(
                 f"the history table {self._schema}.{self._name} cannot be read: {error}; if another tool made it, name"
                 " another history_table, else let the user read it",
                 sqlstate=error.code,
             ) from error
-        return tuple(Applied(**row) for row in rows)
+        known = [Applied(**{name: row[name] for name in _FIELDS if name in row}) for row in rows]
+        return tuple(sorted(known, key=lambda row: place_of(row.name)))
 
     def create(self) -> None:
+        """Make the table, or give it what it lacks; asked once a run."""
+        if self._known:
+            return
         try:
             self._session.execute(sql.SQL(_CREATE).format(self._table))
         except SqlError as error:
@@ -84,17 +113,57 @@ class History:
                 " create the schema, give the user CREATE on it, or name another schema"
             ) from error
 
-    def add(self, migration: Migration, duration_ms: int) -> None:
-        """Literals, not parameters: psycopg2 would take a percent sign in the table's name for one of them."""
-        values = (migration.name, migration.version, migration.checksum, CHECKSUM_VERSION, duration_ms)
-        self._session.execute(sql.SQL(_ADD).format(self._table, *map(sql.Literal, values)))
+    def created(self) -> None:
+        """What ``create`` made is committed."""
+        self._known = True
 
-    def try_lock(self) -> bool:
-        """Take the lock of this history until the session ends; never waits."""
+    def put(self, migration: Migration, duration_ms: int, *, success: bool = True, kind: Optional[str] = None) -> None:
+        """Literals, not parameters: psycopg2 would take a percent sign in the table's name for one of them."""
+        kind = kind or ("repeatable" if migration.repeatable else "versioned")
+        values = (migration.name, migration.version, migration.checksum, CHECKSUM_VERSION, duration_ms, success, kind)
+        self._session.execute(sql.SQL(_PUT).format(self._table, *map(sql.Literal, values)))
+
+    def accept(self, migration: Migration) -> None:
+        values = (migration.checksum, CHECKSUM_VERSION, migration.name)
+        self._session.execute(sql.SQL(_ACCEPT).format(self._table, *map(sql.Literal, values)))
+
+    def keep_declaration(self, name: str, key: str, declared: Mapping[str, Any]) -> None:
+        """What the files declare, with the row of the last one, so that later runs compare without running anything."""
+        values = (name, json.dumps({"key": key, "declared": declared}))
+        self._session.execute(sql.SQL(_KEEP).format(self._table, *map(sql.Literal, values)))
+
+    def kept_declaration(self, key: Optional[str] = None) -> Optional[dict[str, Any]]:
+        """The declaration that was kept, if it is the one of this key (default: any)."""
+        if not self.exists():
+            return None
+        query = sql.SQL(_KEPT + (_ANY if key is None else _WITH_KEY))
+        rows = self._session.rows(query.format(self._table, *([] if key is None else [sql.Literal(key)])))
+        return rows[0]["declared"] if rows else None
+
+
+class Lock:
+    """The lock of one history, held by a session of its own until that ends: what runs beside it never meets it."""
+
+    def __init__(self, connect: Callable[[], Any], schema: str, table: str) -> None:
+        self._connect = connect
+        self._session: Any = None
+        self._key = zlib.crc32(f"{schema}.{table}".encode()) & 0x7FFFFFFF
+
+    def try_take(self) -> bool:
+        """Never waits."""
+        if self._session is None:
+            self._session = self._connect()
         rows = self._session.rows("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_CLASS, self._key))
         return bool(rows[0]["taken"])
 
-    def lock_holder(self) -> Optional[str]:
+    def check(self) -> None:
+        """The lock lives as long as its connection.
+
+        :raises Unreachable: when that was ended
+        """
+        self._session.rows("SELECT 1")
+
+    def holder(self) -> Optional[str]:
         rows = self._session.rows(_HOLDER, (LOCK_CLASS, self._key))
         if not rows:
             return None

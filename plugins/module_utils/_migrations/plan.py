@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what is to run: pure, from the history and the files."""
+"""Decide what is to run: pure, from the history, the files and what the live database lacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import (
+    CHECKSUMS,
+    Migration,
+    place_of,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 
@@ -19,86 +24,246 @@ class Applied:
     """One row of the history."""
 
     name: str
-    version: int
+    version: Optional[int]
     checksum: str
     applied_at: str
     applied_by: str
     duration_ms: int
+    checksum_version: int = 1
+    kind: str = "versioned"
+    success: bool = True
 
 
-def state_of(history: Sequence[Applied]) -> dict[str, Any]:
-    return _state({row.name: row.checksum for row in history})
+@dataclass(frozen=True)
+class Policy:
+    """What the person allows.
 
-
-def make_plan(history: Sequence[Applied], migrations: Sequence[Migration], *, out_of_order: bool = False) -> Plan:
-    """What to run, in order of the numbers.
-
-    :raises StackError: when a file that ran was edited or renamed, or a new one comes too late
+    ``baseline``: in a database without a history, files up to this number count as run; ``target``: nothing above this
+    number runs; ``repair``: files whose edit after they ran is accepted; ``out_of_order``: refuse, run or skip a new
+    file below the newest that ran; ``on_drift``: ignore, report, fail or repair.
     """
-    by_version = {row.version: row for row in history}
-    pending = []
-    for migration in migrations:
-        row = by_version.get(migration.version)
-        if row is None:
-            pending.append(migration)
-        else:
-            _check_unedited(row, migration)
-    if not out_of_order:
-        _check_order(history, pending)
-    before = {row.name: row.checksum for row in history}
+
+    out_of_order: str = "refuse"
+    baseline: Optional[int] = None
+    target: Optional[int] = None
+    repair: frozenset[str] = frozenset()
+    on_drift: str = "report"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is there: the history, what watching files say is due, and where the catalog differs from the files."""
+
+    rows: Sequence[Applied] = ()
+    due: tuple[tuple[str, str], ...] = ()
+    kept: tuple[str, ...] = ()
+    drift: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def succeeded(rows: Sequence[Applied]) -> dict[str, Applied]:
+    return {row.name: row for row in rows if row.success}
+
+
+def state_of(seen: Seen, policy: Optional[Policy] = None) -> dict[str, Any]:
+    policy = policy or Policy()
+    checksums = {name: row.checksum for name, row in succeeded(seen.rows).items()}
+    return _state(checksums, [words for _name, words in seen.due], _mendable(seen, policy))
+
+
+def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Policy] = None) -> Plan:
+    """What to do: accept edits, mend what was lost, record a baseline, run files in order, then the repeatable ones.
+
+    :raises StackError: when a file that ran was edited or renamed, a new one comes too late, or drift is to fail
+    """
+    policy = policy or Policy()
+    ran = succeeded(seen.rows)
+    _check_repair(migrations, policy)
+    edited = _edited(ran, migrations, policy)
+    _check_drift(seen, policy)
+    pending, notes = _pending(ran, migrations, policy)
+    baseline = [
+        one for one in pending if not ran and policy.baseline is not None and (one.version or 0) <= policy.baseline
+    ]
+    baseline = [one for one in baseline if not one.repeatable]
+    running = [one for one in pending if one not in baseline]
+    again = _again(ran, migrations, seen, running, policy)
+    before = {name: row.checksum for name, row in ran.items()}
+    after = {**before, **{one.name: one.checksum for one in (*edited, *baseline, *running, *again)}}
+    mends = [one for one in seen.drift if one.repair] if policy.on_drift == "repair" else []
+    words = dict(seen.due)
     return Plan(
-        before=_state(before),
-        after=_state({**before, **{one.name: one.checksum for one in pending}}),
-        operations=tuple(_operation(one) for one in pending),
-        warnings=_warnings(history, migrations),
+        before=state_of(seen, policy),
+        after=_state(after, [], []),
+        operations=(
+            *(_operation("accept", one, f"accept the edit of {one.name}") for one in edited),
+            *(Operation("mend", one.words, f"repair: {one.words}", {"difference": one}) for one in mends),
+            *(_operation("baseline", one, f"record {one.name} as run before") for one in baseline),
+            *(_operation("apply", one, f"apply {one.name}") for one in running),
+            *(
+                _operation("apply", one, f"apply {one.name}" + (f" ({words[one.name]})" if one.name in words else ""))
+                for one in again
+            ),
+        ),
+        warnings=(*_unknown(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
     )
 
 
-def _state(checksums: Mapping[str, str]) -> dict[str, Any]:
-    return {"applied": {name: checksums[name] for name in sorted(checksums, key=_by_number)}}
+def _state(checksums: Mapping[str, str], due: Sequence[str], drift: Sequence[str]) -> dict[str, Any]:
+    return {
+        "applied": {name: checksums[name] for name in sorted(checksums, key=place_of)},
+        "due": list(due),
+        "to_repair": list(drift),
+    }
 
 
-def _by_number(name: str) -> tuple[int, str]:
-    return int(name.split("_", 1)[0]), name
+def _mendable(seen: Seen, policy: Policy) -> list[str]:
+    return [one.words for one in seen.drift if one.repair] if policy.on_drift == "repair" else []
 
 
-def _operation(migration: Migration) -> Operation:
-    return Operation("apply", migration.name, f"apply {migration.name}", {"migration": migration})
+def _operation(verb: str, migration: Migration, words: str) -> Operation:
+    return Operation(verb, migration.name, words, {"migration": migration})
 
 
-def _check_unedited(row: Applied, migration: Migration) -> None:
-    if row.name != migration.name:
-        raise StackError(
-            f"migration {migration.name} has the number of {row.name}, which ran on {row.applied_at};"
-            " rename it back, or give the new one the next free number"
-        )
-    if row.checksum != migration.checksum:
-        raise StackError(
-            f"migration {row.name} was edited after it ran on {row.applied_at} by {row.applied_by}"
-            f" (SHA-256 then {row.checksum}, now {migration.checksum});"
-            " restore the file and put the change into a new migration",
-            migration=row.name,
-            checksum_applied=row.checksum,
-            checksum_file=migration.checksum,
-            applied_at=row.applied_at,
-        )
+def _check_repair(migrations: Sequence[Migration], policy: Policy) -> None:
+    unknown = sorted(policy.repair - {one.name for one in migrations})
+    if unknown:
+        raise StackError(f"repair names {unknown[0]}, which is not among the files given; correct the name")
 
 
-def _check_order(history: Sequence[Applied], pending: Sequence[Migration]) -> None:
-    newest: Optional[Applied] = max(history, key=lambda row: row.version, default=None)
-    for migration in pending:
-        if newest and migration.version < newest.version:
+def _edited(ran: Mapping[str, Applied], migrations: Sequence[Migration], policy: Policy) -> list[Migration]:
+    """Files that were edited after they ran, and may have been."""
+    by_version = {row.version: row for row in ran.values() if row.version is not None}
+    accepted = []
+    for migration in migrations:
+        row = by_version.get(migration.version) if not migration.repeatable else None
+        if row is None:
+            continue
+        if row.name != migration.name:
             raise StackError(
-                f"migration {migration.name} comes after {newest.name} has run on {newest.applied_at};"
-                " give it a higher number, or set out_of_order to true if it does not depend on the order"
+                f"migration {migration.name} has the number of {row.name}, which ran on {row.applied_at};"
+                " rename it back, or give the new one the next free number"
             )
+        if row.checksum == checksum_as(row, migration):
+            continue
+        if migration.name not in policy.repair:
+            _refuse_edit(row, migration)
+        accepted.append(migration)
+    return accepted
 
 
-def _warnings(history: Sequence[Applied], migrations: Sequence[Migration]) -> tuple[str, ...]:
-    known = {migration.version for migration in migrations}
-    newest = max(known, default=0)
+def standing(seen: Seen, migrations: Sequence[Migration]) -> dict[str, Any]:
+    """How things stand, without deciding anything."""
+    ran = succeeded(seen.rows)
+    edited = [
+        one for one in migrations if one.name in ran and ran[one.name].checksum != checksum_as(ran[one.name], one)
+    ]
+    names = {one.name for one in migrations}
+    waiting = [one for one in migrations if one.name not in ran or (one.repeatable and one in edited)]
+    return {
+        "applied": list(ran),
+        "pending": [one.name for one in waiting],
+        "unfinished": [row.name for row in seen.rows if not row.success],
+        "edited": [one.name for one in edited if not one.repeatable],
+        "unknown": [name for name in ran if name not in names],
+        "due": [words for _name, words in seen.due],
+        "kept": list(seen.kept),
+        "drift": None if seen.notes else [one.words for one in seen.drift],
+    }
+
+
+def checksum_as(row: Applied, migration: Migration) -> str:
+    """The checksum of the file as it is now, by the algorithm that the row was written with."""
+    if row.checksum_version not in CHECKSUMS:
+        raise StackError(
+            f"migration {row.name} was recorded with checksum algorithm {row.checksum_version}, which this version does"
+            " not know; use the version of the collection that wrote it, or a newer one"
+        )
+    return migration.checksum_by(row.checksum_version)
+
+
+def _refuse_edit(row: Applied, migration: Migration) -> None:
+    raise StackError(
+        f"migration {row.name} was edited after it ran on {row.applied_at} by {row.applied_by}"
+        f" (SHA-256 then {row.checksum}, now {migration.checksum});"
+        " restore the file and put the change into a new migration, or name it in repair if the edit changes nothing",
+        migration=row.name,
+        checksum_applied=row.checksum,
+        checksum_file=migration.checksum,
+        applied_at=row.applied_at,
+    )
+
+
+def _pending(
+    ran: Mapping[str, Applied], migrations: Sequence[Migration], policy: Policy
+) -> tuple[list[Migration], list[str]]:
+    """Numbered files that never ran, up to the target; and what to tell about those that were passed over."""
+    numbered = [one for one in migrations if not one.repeatable and one.name not in ran]
+    pending = [one for one in numbered if policy.target is None or (one.version or 0) <= policy.target]
+    newest: Optional[Applied] = max(
+        (row for row in ran.values() if row.version is not None), key=lambda row: row.version or 0, default=None
+    )
+    late = [one for one in pending if newest and (one.version or 0) < (newest.version or 0)]
+    if not late or policy.out_of_order == "run" or newest is None:
+        return pending, []
+    if policy.out_of_order == "refuse":
+        raise StackError(
+            f"migration {late[0].name} comes after {newest.name} has run on {newest.applied_at};"
+            " give it a higher number, or set out_of_order to run if it does not depend on the order"
+        )
+    return [one for one in pending if one not in late], [
+        f"{one.name} was skipped: {newest.name} ran before it on {newest.applied_at}" for one in late
+    ]
+
+
+def _again(
+    ran: Mapping[str, Applied],
+    migrations: Sequence[Migration],
+    seen: Seen,
+    running: Sequence[Migration],
+    policy: Policy,
+) -> list[Migration]:
+    """Repeatable files that are new, changed, or due; none where the target keeps numbered ones back."""
+    numbered = [one.version or 0 for one in migrations if not one.repeatable]
+    if policy.target is not None and max(numbered, default=0) > policy.target:
+        return []
+    due = {name for name, _words in seen.due}
+    found = []
+    for one in migrations:
+        if one.repeatable:
+            row = ran.get(one.name)
+            if row is None or row.checksum != checksum_as(row, one) or one.name in due:
+                found.append(one)
+    return found
+
+
+def _check_drift(seen: Seen, policy: Policy) -> None:
+    if policy.on_drift == "fail" and seen.drift:
+        refuse_drift(seen.drift, "restore it by hand, or set on_drift to repair for what can be added")
+    wrong = [one for one in seen.drift if not one.repair]
+    if policy.on_drift == "repair" and wrong:
+        refuse_drift(wrong, "this cannot be added without touching what is there; restore it by hand")
+
+
+def refuse_drift(wrong: Sequence[Difference], way_out: str) -> None:
+    words = [one.words for one in wrong]
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    raise StackError(
+        f"the database is not what its migrations declare: {'; '.join(words[:5])}{more}; {way_out}", drift=words
+    )
+
+
+def _reported(seen: Seen, policy: Policy) -> tuple[str, ...]:
+    if policy.on_drift != "report":
+        return ()
+    return tuple(f"the database is not what its migrations declare: {one.words}" for one in seen.drift)
+
+
+def _unknown(ran: Mapping[str, Applied], migrations: Sequence[Migration]) -> tuple[str, ...]:
+    known = {migration.version for migration in migrations if migration.version is not None}
+    newest = max((version for version in known if version is not None), default=0)
     return tuple(
         f"{row.name} ran on {row.applied_at} but its file is not among those given: is this checkout older?"
-        for row in history
-        if row.version not in known and row.version > newest
+        for row in ran.values()
+        if row.version is not None and row.version not in known and row.version > newest
     )

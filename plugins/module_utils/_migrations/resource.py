@@ -6,48 +6,84 @@
 
 from __future__ import annotations
 
-import random
-import time
-from typing import Any, Callable, Iterable, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference, compare
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import (
-    Applied,
+    Policy,
+    Seen,
+    checksum_as,
     make_plan,
     state_of,
+    succeeded,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience, Runner
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
-LOCK_NOT_AVAILABLE = "55P03"
 
+class Look:
+    """What is there, by reading alone; ``scratch`` allows a transaction that is rolled back for what was not kept."""
 
-class Patience:
-    """How long to try again, with growing and scattered pauses."""
+    def __init__(self, session: Any, history: Any, schema: str, borrowed: Sequence[str] = ()) -> None:
+        self._session = session
+        self._history = history
+        self._schema = schema
+        self._borrowed = tuple(borrowed)
+        self._declared: dict[str, dict[str, Any]] = {}
 
-    def __init__(
-        self,
-        seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.seconds = seconds
-        self._sleep = sleep
-        self._clock = clock
+    def at(self, migrations: Sequence[Migration], *, drift: bool, scratch: bool) -> Seen:
+        rows = self._history.read()
+        ran = succeeded(rows)
+        current = [one for one in migrations if one.name in ran]
+        due, kept = self._watched(
+            [one for one in current if one.watches and ran[one.name].checksum == checksum_as(ran[one.name], one)]
+        )
+        if not drift or not current:
+            return Seen(rows, due, kept)
+        try:
+            declared = self.declared(current, scratch=scratch) if scratch else self._history.kept_declaration()
+        except (SqlError, StackError) as error:
+            return Seen(rows, due, kept, notes=(_not_compared(error),))
+        if declared is None:
+            return Seen(rows, due, kept, notes=(_not_compared("no run has kept what the files declare"),))
+        return Seen(rows, due, kept, compare(declared, self.live()))
 
-    def tries(self) -> Iterable[None]:
-        """One more try as long as there is time; always at least one."""
-        deadline = self._clock() + self.seconds
-        pause = 0.1
-        while True:
-            yield
-            left = deadline - self._clock()
-            if left <= 0:
-                return
-            self._sleep(min(left, pause * random.uniform(0.5, 1.5)))
-            pause = min(pause * 2, 5.0)
+    def live(self) -> dict[str, Any]:
+        return catalog.snapshot(self._session, self._schema)
+
+    def key(self, migrations: Sequence[Migration]) -> str:
+        return catalog.key(self._session.version, migrations, self._borrowed)
+
+    def declared(self, migrations: Sequence[Migration], *, scratch: bool) -> Optional[dict[str, Any]]:
+        """What these files declare: as kept, or as a scratch schema shows."""
+        key = self.key(migrations)
+        if key not in self._declared:
+            kept = self._history.kept_declaration(key)
+            if kept is None and scratch:
+                kept = catalog.declaration(self._session, self._schema, migrations, self._borrowed)
+            if kept is None:
+                return None
+            self._declared[key] = kept
+        return self._declared[key]
+
+    def _watched(self, watching: Sequence[Migration]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """What the functions of repeatable files say; one that cannot answer makes its file due."""
+        due: list[tuple[str, str]] = []
+        kept: list[str] = []
+        for migration in watching:
+            try:
+                rows = self._session.rows(f"SELECT words, due FROM {migration.watches} ORDER BY due DESC, words")
+            except SqlError as error:
+                rows = [{"words": f"{migration.watches} does not answer: {error}", "due": True}]
+            words = [row["words"] for row in rows if row["due"]]
+            if words:
+                due.append((migration.name, "; ".join(words)))
+            kept += [row["words"] for row in rows if not row["due"]]
+        return tuple(due), tuple(kept)
 
 
 class Migrations:
@@ -57,102 +93,110 @@ class Migrations:
         self,
         session: Any,
         history: Any,
+        lock: Any,
+        look: Look,
         migrations: Sequence[Migration],
         *,
-        out_of_order: bool,
+        policy: Policy,
         patience: Patience,
     ) -> None:
-        self._session = session
         self._history = history
+        self._lock = lock
+        self._look = look
         self._migrations = migrations
-        self._out_of_order = out_of_order
+        self._policy = policy
         self._patience = patience
         self._locked = False
-        self._rows: tuple[Applied, ...] = ()
-        self._statements: list[dict[str, Any]] = []
+        self._seen = Seen()
+        self._wanted: dict[str, dict[str, Any]] = {}
+        self._runner = Runner(session, history, patience, self._contradictions)
 
     def observe(self) -> dict[str, Any]:
-        """The history; where something is left to run it is read again under the lock, so that the plan stays true."""
-        self._rows = self._history.read()
+        """What is there; where something is left to do it is read again under the lock, so that the plan stays true."""
+        self._read()
         if not self._locked and self.plan(None).changed:
-            self._lock()
-            self._rows = self._history.read()
-        return state_of(self._rows)
+            self._take_lock()
+            self._read()
+        return state_of(self._seen, self._policy)
 
     def plan(self, current: Any) -> Plan:
-        return make_plan(self._rows, self._migrations, out_of_order=self._out_of_order)
+        return make_plan(self._seen, self._migrations, self._policy)
 
     def apply(self, operation: Operation) -> None:
+        self._lock.check()
+        if operation.verb == "mend":
+            return self._runner.mend(operation.args["difference"])
         migration: Migration = operation.args["migration"]
-        self._with_locks(migration.name, lambda: self._run_all([migration], keep=True))
+        if operation.verb == "accept":
+            return self._runner.in_history(lambda: self._history.accept(migration))
+        if operation.verb == "baseline":
+            return self._runner.in_history(lambda: self._history.put(migration, 0, kind="baseline"))
+        self._prepare(migration)
+        return self._runner.run(migration)
 
     def rehearse(self, plan: Plan) -> None:
         """Check mode: really run everything in one transaction that is rolled back."""
-        pending = [operation.args["migration"] for operation in plan.operations]
-        self._with_locks(pending[0].name, lambda: self._run_all(pending, keep=False))
+        pending = [one.args["migration"] for one in plan.operations if one.verb == "apply"]
+        for migration in pending:
+            self._prepare(migration)
+        self._runner.rehearse(pending)
+
+    def settle(self, plan: Plan) -> dict[str, Any]:
+        """Keep what the files declare now, so that runs with nothing to do compare without running anything."""
+        if self._policy.on_drift != "ignore":
+            ran = succeeded(self._history.read())
+            current = [one for one in self._migrations if one.name in ran]
+            try:
+                declared = self._look.declared(current, scratch=True) if current else None
+                if declared is not None:
+                    self._runner.in_history(
+                        lambda: self._history.keep_declaration(current[-1].name, self._look.key(current), declared)
+                    )
+            except SqlError as error:
+                self._runner.notes.append(_not_compared(error))
+        self._read()
+        return state_of(self._seen, self._policy)
 
     def result(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        ran = {row.name: row for row in self._rows}
+        ran = succeeded(self._seen.rows)
         return {
-            "applied": [
-                {
-                    "name": name,
-                    "checksum": checksum,
-                    "applied_at": ran[name].applied_at if name in ran else None,
-                    "applied_by": ran[name].applied_by if name in ran else None,
-                    "duration_ms": ran[name].duration_ms if name in ran else None,
-                }
-                for name, checksum in state["applied"].items()
-            ],
-            "statements": self._statements,
+            "applied": [_told(name, checksum, ran.get(name)) for name, checksum in state["applied"].items()],
+            "statements": self._runner.statements,
+            "locks": self._runner.locks,
+            "drift": [one.words for one in self._seen.drift],
+            "kept": list(self._seen.kept),
+            "warnings": [*self.plan(None).warnings, *self._runner.notes],
         }
 
-    def _run_all(self, migrations: Sequence[Migration], *, keep: bool) -> None:
-        done: list[dict[str, Any]] = []
-        with self._session.transaction(keep=keep):
-            self._history.create()
-            for migration in migrations:
-                started = time.monotonic()
-                done += [self._run(migration, statement) for statement in migration.statements]
-                self._history.add(migration, round((time.monotonic() - started) * 1000))
-        self._statements += done
+    def _read(self) -> None:
+        self._seen = self._look.at(self._migrations, drift=self._policy.on_drift != "ignore", scratch=True)
 
-    def _run(self, migration: Migration, statement: Statement) -> dict[str, Any]:
+    def _prepare(self, migration: Migration) -> None:
+        """Find out what a file declares before its transaction begins; its mistakes are told when it really runs."""
+        if self._policy.on_drift == "ignore" or migration.repeatable or not migration.may_find_things:
+            return
+        so_far = [one for one in self._migrations if not one.repeatable and one.place <= migration.place]
         try:
-            rows = self._session.execute(statement.text)
+            declared = self._look.declared(so_far, scratch=True)
         except SqlError as error:
-            if error.code == LOCK_NOT_AVAILABLE:
-                raise
-            line = statement.line + _lines_before(statement.text, error.position)
-            raise StackError(
-                f"migration {migration.name} line {line}: {error}; nothing of this file was applied,"
-                " correct what the server says and run again",
-                migration=migration.name,
-                line=line,
-                sqlstate=error.code,
-            ) from error
-        return {"migration": migration.name, "line": statement.line, "statement": statement.summary, "rows": rows}
+            self._runner.notes.append(f"{migration.name} was not held against what is there: {error}")
+            return
+        if declared:
+            self._wanted[migration.name] = declared
 
-    def _with_locks(self, name: str, run: Callable[[], None]) -> None:
-        refused: Optional[SqlError] = None
-        for _try in self._patience.tries():
-            try:
-                return run()
-            except SqlError as error:
-                if error.code != LOCK_NOT_AVAILABLE:
-                    raise
-                refused = error
-        raise StackError(
-            f"migration {name} got no lock on a table in use within {self._patience.seconds:g} s ({refused});"
-            " nothing of it was applied, end the session that holds the table or raise lock_wait"
-        ) from refused
+    def _contradictions(self, migration: Migration, before: bool) -> Sequence[Difference]:
+        """In which a file's things are not what it says, because they were there before it."""
+        declared = self._wanted.get(migration.name)
+        if not declared:
+            return ()
+        return compare(declared, self._look.live(), (catalog.finds if before else catalog.concerns)(migration))
 
-    def _lock(self) -> None:
+    def _take_lock(self) -> None:
         for _try in self._patience.tries():
-            self._locked = self._history.try_lock()
+            self._locked = self._lock.try_take()
             if self._locked:
                 return
-        holder = self._history.lock_holder()
+        holder = self._lock.holder()
         raise StackError(
             f"another migration run holds the lock ({holder or 'it ended just now'})"
             f" after {self._patience.seconds:g} s of waiting; wait for it, or raise lock_wait"
@@ -162,15 +206,16 @@ class Migrations:
 class Unborn:
     """Check mode before the server exists: every migration is pending, none can be rehearsed."""
 
-    def __init__(self, migrations: Sequence[Migration], why: str) -> None:
+    def __init__(self, migrations: Sequence[Migration], why: str, policy: Optional[Policy] = None) -> None:
         self._migrations = migrations
         self._why = why
+        self._policy = policy or Policy()
 
     def observe(self) -> dict[str, Any]:
-        return state_of(())
+        return state_of(Seen())
 
     def plan(self, current: Any) -> Plan:
-        planned = make_plan((), self._migrations)
+        planned = make_plan(Seen(), self._migrations, self._policy)
         note = f"the migrations were not rehearsed, all of them are taken as pending: {self._why}"
         return Plan(planned.before, planned.after, planned.operations, (note,))
 
@@ -178,12 +223,24 @@ class Unborn:
         raise StackError(self._why)
 
     def result(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        unknown = {"applied_at": None, "applied_by": None, "duration_ms": None}
         return {
-            "applied": [{"name": name, "checksum": sum_, **unknown} for name, sum_ in state["applied"].items()],
+            "applied": [_told(name, checksum, None) for name, checksum in state["applied"].items()],
             "statements": [],
+            "locks": [],
+            "drift": [],
+            "kept": [],
         }
 
 
-def _lines_before(text: str, position: Optional[int]) -> int:
-    return text.count("\n", 0, position - 1) if position else 0
+def _told(name: str, checksum: str, row: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "checksum": checksum,
+        "applied_at": row.applied_at if row else None,
+        "applied_by": row.applied_by if row else None,
+        "duration_ms": row.duration_ms if row else None,
+    }
+
+
+def _not_compared(why: Any) -> str:
+    return f"the database was not compared with what its files declare: {why}"

@@ -65,9 +65,13 @@ class Session:
         self._where = f"{login['login_host']}:{login['login_port']}"
         self._connection = self._connect(login, settings)
         self._connection.autocommit = True
-        version = self._connection.server_version
-        if version < OLDEST_SERVER:
-            raise StackError(f"PostgreSQL at {self._where} is version {version // 10000}; 12 or newer is needed")
+        if self.version < OLDEST_SERVER:
+            raise StackError(f"PostgreSQL at {self._where} is version {self.version // 10000}; 12 or newer is needed")
+
+    @property
+    def version(self) -> int:
+        """As the server counts: 170002 is 17.2."""
+        return int(self._connection.server_version)
 
     def _connect(self, login: Mapping[str, Any], settings: Mapping[str, str]) -> Any:
         try:

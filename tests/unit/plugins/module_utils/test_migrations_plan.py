@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied, make_plan
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import (
+    Applied,
+    Policy,
+    Seen,
+    make_plan,
+)
 
 
 def given(*names: str, sql: str = "SELECT 1;") -> list[dict[str, str]]:
@@ -91,7 +99,7 @@ A, B, C = "001_a.sql", "002_b.sql", "003_c.sql"
     ],
 )
 def test_plan(history: list[str], have: list[str], pending: list[str]) -> None:
-    plan = make_plan(applied(*history), files.build(given(*have)))
+    plan = make_plan(Seen(applied(*history)), files.build(given(*have)))
     assert [operation.words for operation in plan.operations] == [f"apply {name}" for name in pending]
     assert list(plan.before["applied"]) == history
     assert list(plan.after["applied"]) == history + pending
@@ -112,7 +120,7 @@ def test_plan(history: list[str], have: list[str], pending: list[str]) -> None:
 )
 def test_plan_refuses(history: list[Applied], have: list[dict[str, str]], sentence: str) -> None:
     with pytest.raises(StackError) as caught:
-        make_plan(history, files.build(have))
+        make_plan(Seen(history), files.build(have))
     assert sentence in str(caught.value)
 
 
@@ -120,18 +128,149 @@ def test_an_edit_is_told_with_both_checksums() -> None:
     (before,) = applied(A)
     (now,) = files.build(given(A, sql="SELECT 2;"))
     with pytest.raises(StackError) as caught:
-        make_plan([before], [now])
+        make_plan(Seen([before]), [now])
     assert before.checksum in str(caught.value)
     assert now.checksum in str(caught.value)
     assert caught.value.details["checksum_file"] == now.checksum
 
 
 def test_out_of_order_where_it_is_allowed() -> None:
-    plan = make_plan(applied(A, C), files.build(given(A, B, C)), out_of_order=True)
+    plan = make_plan(Seen(applied(A, C)), files.build(given(A, B, C)), Policy(out_of_order="run"))
     assert list(plan.after["applied"]) == [A, B, C]
 
 
 def test_a_newer_history_is_a_warning() -> None:
-    plan = make_plan(applied(A, B), files.build(given(A)))
+    plan = make_plan(Seen(applied(A, B)), files.build(given(A)))
     assert not plan.changed
     assert "002_b.sql ran on 2026-01-02T03:04:05+00:00 but its file is not among those given" in plan.warnings[0]
+
+
+R = "R__views.sql"
+
+
+def words(seen: Seen, have: list[str], policy: Optional[Policy] = None, sql: str = "SELECT 1;") -> list[str]:
+    return [one.words for one in make_plan(seen, files.build(given(*have, sql=sql)), policy).operations]
+
+
+@pytest.mark.parametrize(
+    ("history", "policy", "wanted"),
+    [
+        (
+            [],
+            Policy(baseline=2),
+            [f"record {A} as run before", f"record {B} as run before", f"apply {C}", f"apply {R}"],
+        ),
+        ([A], Policy(baseline=2), [f"apply {B}", f"apply {C}", f"apply {R}"]),
+        ([A], Policy(target=2), [f"apply {B}"]),
+        ([A], Policy(target=3), [f"apply {B}", f"apply {C}", f"apply {R}"]),
+        ([A], Policy(target=0), []),
+        ([A, C], Policy(out_of_order="skip"), [f"apply {R}"]),
+        ([A, C], Policy(out_of_order="run"), [f"apply {B}", f"apply {R}"]),
+        ([A, B, C, R], Policy(), []),
+    ],
+)
+def test_what_a_policy_lets_run(history: list[str], policy: Policy, wanted: list[str]) -> None:
+    assert words(Seen(applied(*history)), [A, B, C, R], policy) == wanted
+
+
+def test_a_skipped_file_is_told_on_every_run() -> None:
+    plan = make_plan(Seen(applied(A, C)), files.build(given(A, B, C)), Policy(out_of_order="skip"))
+    assert not plan.changed
+    assert f"{B} was skipped: {C} ran before it" in plan.warnings[0]
+
+
+def test_a_repeatable_file_runs_again_when_it_changes_or_is_due() -> None:
+    assert words(Seen(applied(A, R)), [A, R], sql="SELECT 2;", policy=Policy(repair=frozenset([A]))) == [
+        f"accept the edit of {A}",
+        f"apply {R}",
+    ]
+    due = Seen(applied(A, R), due=((R, "a thing is missing"),), kept=("another is kept",))
+    plan = make_plan(due, files.build(given(A, R)))
+    assert [one.words for one in plan.operations] == [f"apply {R} (a thing is missing)"]
+    assert (plan.before["due"], plan.after["due"], plan.warnings) == (["a thing is missing"], [], ("another is kept",))
+
+
+def test_what_was_begun_without_transaction_runs_again() -> None:
+    row = applied(A)[0]
+    assert words(Seen([dataclasses.replace(row, success=False)]), [A]) == [f"apply {A}"]
+
+
+ADDABLE, WRONG = Difference("an index is missing", ("CREATE INDEX",)), Difference("a type is wrong")
+
+
+@pytest.mark.parametrize(
+    ("policy", "drift", "wanted", "warned"),
+    [
+        ("ignore", (ADDABLE, WRONG), [], 0),
+        ("report", (ADDABLE, WRONG), [], 2),
+        ("repair", (ADDABLE,), ["repair: an index is missing"], 0),
+    ],
+)
+def test_drift(policy: str, drift: tuple[Difference, ...], wanted: list[str], warned: int) -> None:
+    plan = make_plan(Seen(applied(A), drift=drift), files.build(given(A)), Policy(on_drift=policy))
+    assert [one.words for one in plan.operations] == wanted
+    assert len(plan.warnings) == warned
+    assert plan.before["to_repair"] == (["an index is missing"] if wanted else [])
+    assert plan.after["to_repair"] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "drift", "sentence"),
+    [
+        ("fail", (ADDABLE,), "declare: an index is missing; restore it by hand, or set on_drift to repair"),
+        ("repair", (ADDABLE, WRONG), "declare: a type is wrong; this cannot be added without touching what is there"),
+        ("fail", (WRONG,) * 7, "and 2 more; restore"),
+    ],
+)
+def test_drift_that_is_refused(policy: str, drift: tuple[Difference, ...], sentence: str) -> None:
+    with pytest.raises(StackError) as caught:
+        make_plan(Seen(applied(A), drift=drift), files.build(given(A)), Policy(on_drift=policy))
+    assert sentence in str(caught.value)
+    assert caught.value.details["drift"]
+
+
+@pytest.mark.parametrize(
+    ("migrations", "sentence"),
+    [
+        (given(R, R), "R__views.sql was given twice"),
+        (given(A, sql="-- migrate: sometimes\nSELECT 1"), "says '-- migrate: sometimes', which means nothing"),
+        (given(R, sql="-- migrate: no-transaction\nSELECT 1"), "which a repeatable file cannot have; give it a number"),
+        (given(A, sql="-- migrate: watch f()\nSELECT 1"), "has to name a function that a repeatable file creates"),
+        (given(R, sql="-- migrate: watch f; DROP\nSELECT 1"), "has to name a function"),
+        (
+            given(A, sql="SELECT 1;\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)"),
+            "001_a.sql line 2 has CREATE INDEX CONCURRENTLY, which no transaction allows",
+        ),
+        (
+            given(A, sql="-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY i ON t (a)"),
+            "line 2 has CREATE INDEX CONCURRENTLY without IF NOT EXISTS; add it",
+        ),
+    ],
+)
+def test_directives_that_cannot_be(migrations: list[dict[str, str]], sentence: str) -> None:
+    with pytest.raises(StackError) as caught:
+        files.build(migrations)
+    assert sentence in str(caught.value)
+
+
+def test_a_setting_counts_for_the_repeatable_files_that_read_it() -> None:
+    sql = "SELECT current_setting('app.mode')"
+
+    def sums(settings: dict[str, str], text: str = sql) -> list[str]:
+        return [one.checksum for one in files.build(given(A, R, sql=text), settings)]
+
+    plain, one, other = sums({}), sums({"app.mode": "one"}), sums({"app.mode": "two"})
+    assert plain[0] == one[0] == other[0]
+    assert len({plain[1], one[1], other[1]}) == 3
+    assert sums({"app.mode": "one"}, "SELECT 1") == sums({}, "SELECT 1")
+
+
+def test_an_unknown_checksum_algorithm_is_no_edit() -> None:
+    row = dataclasses.replace(applied(A)[0], checksum_version=9)
+    with pytest.raises(StackError, match="recorded with checksum algorithm 9, which this version does not know"):
+        make_plan(Seen([row]), files.build(given(A)))
+
+
+def test_repair_names_only_what_was_given() -> None:
+    with pytest.raises(StackError, match=r"repair names 009_x\.sql, which is not among the files given"):
+        make_plan(Seen(applied(A)), files.build(given(A)), Policy(repair=frozenset(["009_x.sql"])))

@@ -9,12 +9,9 @@ from typing import Optional
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import (
-    Migrations,
-    Patience,
-    Unborn,
-)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied, Policy, Seen
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import Migrations, Unborn
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
@@ -58,17 +55,29 @@ class Wire:
     def create(self) -> None:
         self.diary.append("create history")
 
-    def add(self, migration: files.Migration, duration_ms: int) -> None:
-        self.diary.append(f"add {migration.name}")
+    def created(self) -> None:
+        """Nothing to note."""
+
+    def put(self, migration: files.Migration, duration_ms: int, success: bool = True, kind: str = "") -> None:
+        self.diary.append(f"put {migration.name}" + ("" if success else " as begun") + kind)
         self.fresh.append(row(migration))
 
-    def try_lock(self) -> bool:
+    def rows(self, query: str, params: object = None) -> list[dict[str, object]]:
+        return [{"known": None}]
+
+    def at(self, given: object, *, drift: bool, scratch: bool) -> Seen:
+        return Seen(self.read())
+
+    def check(self) -> None:
+        """The lock is still there."""
+
+    def try_take(self) -> bool:
         self.diary.append("try lock")
         if self.on_lock is not None:
             self.kept = self.on_lock
         return self.locks.pop(0) if len(self.locks) > 1 else self.locks[0]
 
-    def lock_holder(self) -> str:
+    def holder(self) -> str:
         return "process 7, user n8n, from 127.0.0.1, since now"
 
 
@@ -84,7 +93,7 @@ def migrations(wire: Wire, seconds: float = 1.0) -> Migrations:
         now[0] += pause
 
     patience = Patience(seconds, sleep=sleep, clock=lambda: now[0])
-    return Migrations(wire, wire, FILES, out_of_order=False, patience=patience)
+    return Migrations(wire, wire, wire, wire, FILES, policy=Policy(on_drift="ignore"), patience=patience)
 
 
 def test_one_transaction_for_each_file_with_its_row() -> None:
@@ -92,8 +101,8 @@ def test_one_transaction_for_each_file_with_its_row() -> None:
     result = reconcile(migrations(wire), check_mode=False)
     assert wire.diary == [
         *("read", "try lock", "read"),
-        *("begin", "create history", "ONE", "TWO", "add 001_a.sql", "commit"),
-        *("begin", "create history", "THREE", "add 002_b.sql", "commit"),
+        *("begin", "create history", "ONE", "TWO", "put 001_a.sql", "commit"),
+        *("begin", "create history", "THREE", "put 002_b.sql", "commit"),
         "read",
     ]
     assert result["changed"] is True
@@ -105,7 +114,7 @@ def test_check_mode_runs_everything_in_one_transaction_and_keeps_nothing() -> No
     result = reconcile(migrations(wire), check_mode=True)
     assert wire.diary == [
         *("read", "try lock", "read", "begin"),
-        *("create history", "ONE", "TWO", "add 001_a.sql", "THREE", "add 002_b.sql"),
+        *("create history", "ONE", "TWO", "put 001_a.sql", "THREE", "put 002_b.sql"),
         "rollback",
     ]
     assert [one["statement"] for one in result["statements"]] == ["ONE", "TWO", "THREE"]

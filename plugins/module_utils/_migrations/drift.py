@@ -1,0 +1,169 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the live catalog lacks of what the migrations declare: pure, both as ``catalog.snapshot`` gives them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Mapping, Optional
+
+_CAST = re.compile(r"::(?:character varying|timestamp with(?:out)? time zone|[a-z_]+)(?:\(\d+(?:,\d+)?\))?(?:\[\])?")
+_SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+# Where in the order of repairs a missing column stands.
+COLUMN = 1
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as declared; ``repair`` is the SQL that adds it, empty where adding is not enough."""
+
+    words: str
+    repair: tuple[str, ...] = ()
+    step: int = 0
+
+
+def compare(
+    declared: Mapping[str, Any], live: Mapping[str, Any], concerns: Optional[Callable[[str], bool]] = None
+) -> tuple[Difference, ...]:
+    """Every difference, in an order in which the repairs can run.
+
+    What the live database has beyond the declaration is nobody's business here.
+
+    :param concerns: whether a table, view or function of this name is to be looked at (default: all)
+    """
+    found: list[Difference] = []
+    for name, table in declared["tables"].items():
+        if concerns is None or concerns(name):
+            found += _table(name, table, live["tables"].get(name))
+    for kind, step in (("functions", 5), ("views", 6)):
+        for name, wanted in declared[kind].items():
+            if concerns is None or concerns(name.split("(", 1)[0]):
+                found += _text(kind[:-1], name, wanted, live[kind].get(name), step)
+    return tuple(sorted(found, key=lambda one: one.step))
+
+
+def _table(name: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any]]) -> Iterator[Difference]:
+    if seen is None:
+        columns = ", ".join(_column(one) for one in wanted["columns"])
+        yield Difference(f"table {name} is missing", (f"CREATE TABLE {quoted(name)} ({columns})",), 0)
+        seen = {"columns": wanted["columns"], "constraints": [], "indexes": []}
+    by_name = {column["name"]: column for column in seen["columns"]}
+    for column in wanted["columns"]:
+        yield from _columns(name, column, by_name.get(column["name"]))
+    for constraint in wanted["constraints"]:
+        yield from _constraint(name, constraint, seen["constraints"])
+    for index in wanted["indexes"]:
+        if not index["constraint"]:
+            yield from _index(name, index, seen["indexes"])
+
+
+def _column(column: Mapping[str, Any]) -> str:
+    kind, default = column["type"], column["default"]
+    if default and _default(default) == "nextval" and kind in _SERIAL:
+        kind, default = _SERIAL[kind], None
+    not_null = " NOT NULL" if column["not_null"] else ""
+    return f"{quoted(column['name'])} {kind}" + (f" DEFAULT {default}" if default else "") + not_null
+
+
+def _columns(table: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any]]) -> Iterator[Difference]:
+    name = wanted["name"]
+    alter = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
+    if seen is None:
+        words = f"table {table} lacks column {name} {wanted['type']}"
+        yield Difference(words, (f"ALTER TABLE {quoted(table)} ADD COLUMN {_column(wanted)}",), COLUMN)
+        return
+    where = f"column {table}.{name}"
+    if wanted["type"] != seen["type"]:
+        yield Difference(f"{where} is {seen['type']}, declared is {wanted['type']}")
+    if _default(wanted["default"]) != _default(seen["default"]):
+        addable = seen["default"] is None and _default(wanted["default"]) != "nextval"
+        yield Difference(
+            f"{where} has {_told(seen['default'])}, declared is {_told(wanted['default'])}",
+            (f"{alter} SET DEFAULT {wanted['default']}",) if addable else (),
+            2,
+        )
+    if wanted["not_null"] and not seen["not_null"]:
+        yield Difference(f"{where} may be null, declared is not null", (f"{alter} SET NOT NULL",), 2)
+    if seen["not_null"] and not wanted["not_null"]:
+        yield Difference(f"{where} must not be null, declared is that it may")
+
+
+def _told(default: Optional[str]) -> str:
+    return f"default {default}" if default else "no default"
+
+
+def _default(text: Optional[str]) -> Optional[str]:
+    """A default without what depends on how it was written."""
+    if text is None:
+        return None
+    if text.startswith("nextval"):
+        return "nextval"
+    return plain(text.replace("CURRENT_TIMESTAMP", "now()"))
+
+
+def plain(text: str) -> str:
+    """An expression without casts, parentheses and blanks, which the server adds as it sees fit."""
+    return re.sub(r"[\s()]", "", _CAST.sub("", text))
+
+
+def _constraint(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Iterator[Difference]:
+    alter = f"ALTER TABLE {quoted(table)}"
+    name, rule = wanted["name"], wanted["definition"]
+    step = 4 if wanted["kind"] == "f" else 3
+    for seen in there:
+        if plain(seen["definition"]) == plain(rule):
+            return
+        if plain(seen["definition"]) == plain(rule) + "NOTVALID":
+            validate = f"{alter} VALIDATE CONSTRAINT {quoted(seen['name'])}"
+            yield Difference(f"table {table} has constraint {seen['name']} unvalidated: {rule}", (validate,), step)
+            return
+    for seen in there:
+        rival = seen["kind"] == wanted["kind"] and seen["columns"] == wanted["columns"]
+        if rival or seen["name"] == name:
+            words = f"table {table} has constraint {seen['name']} {seen['definition']}, declared is {rule}"
+            yield Difference(words)
+            return
+    yield Difference(
+        f"table {table} lacks constraint {name} {rule}", (f"{alter} ADD CONSTRAINT {quoted(name)} {rule}",), step
+    )
+
+
+def _index(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Iterator[Difference]:
+    name, rule = wanted["name"], wanted["definition"]
+    unique = "UNIQUE " if wanted["unique"] else ""
+    create = f"CREATE {unique}INDEX {quoted(name)} ON {quoted(table)} USING {rule}"
+    for seen in there:
+        if seen["valid"] and seen["definition"] == rule and (seen["unique"] or not wanted["unique"]):
+            return
+    for seen in there:
+        if seen["name"] == name and not seen["valid"]:
+            words = f"index {name} of table {table} was never finished"
+            yield Difference(words, (f"DROP INDEX {quoted(name)}", create), 4)
+            return
+        if seen["name"] == name:
+            yield Difference(
+                f"index {name} of table {table} is {seen['definition']}, declared is {unique.lower()}{rule}"
+            )
+            return
+    yield Difference(f"table {table} lacks index {name} {rule}", (create,), 4)
+
+
+def _text(kind: str, name: str, wanted: str, seen: Optional[str], step: int) -> Iterator[Difference]:
+    if seen is None:
+        yield Difference(f"{kind} {name} is missing", (wanted,), step)
+    elif wanted.split() != seen.split():
+        yield Difference(f"{kind} {name} has another definition than declared")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL needs it, in quotes only where it has to be."""
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+
+
+def unquoted(name: str) -> str:
+    """The name that a word of SQL means."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()

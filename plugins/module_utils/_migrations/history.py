@@ -77,15 +77,15 @@ class History:
     def __init__(self, session: Any, schema: str, table: str) -> None:
         self._session = session
         self._schema = schema
-        self._name = table
+        self.name = table
         self._known = False
 
     @property
     def _table(self) -> Any:
-        return sql.Identifier(self._schema, self._name)
+        return sql.Identifier(self._schema, self.name)
 
     def exists(self) -> bool:
-        return bool(self._session.rows(_EXISTS, (self._schema, self._name)))
+        return bool(self._session.rows(_EXISTS, (self._schema, self.name)))
 
     def read(self) -> tuple[Applied, ...]:
         if not self.exists():
@@ -94,7 +94,7 @@ class History:
             rows = [one["row"] for one in self._session.rows(sql.SQL(_READ).format(self._table))]
         except SqlError as error:
             raise StackError(
-                f"the history table {self._schema}.{self._name} cannot be read: {error}; if another tool made it, name"
+                f"the history table {self._schema}.{self.name} cannot be read: {error}; if another tool made it, name"
                 " another history_table, else let the user read it",
                 sqlstate=error.code,
             ) from error
@@ -109,7 +109,7 @@ class History:
             self._session.execute(sql.SQL(_CREATE).format(self._table))
         except SqlError as error:
             raise StackError(
-                f"the history table {self._schema}.{self._name} cannot be created: {error};"
+                f"the history table {self._schema}.{self.name} cannot be created: {error};"
                 " create the schema, give the user CREATE on it, or name another schema"
             ) from error
 

@@ -55,6 +55,17 @@ class Look:
     def live(self) -> dict[str, Any]:
         return catalog.snapshot(self._session, self._schema)
 
+    def own(self) -> dict[str, Any]:
+        """What is there beyond the history and the tables of other systems."""
+        found = self.live()
+        for table in (self._history.name, *self._borrowed):
+            found["tables"].pop(table, None)
+        return found
+
+    def know(self, migrations: Sequence[Migration], declared: dict[str, Any]) -> None:
+        """What these files declare, without finding it out."""
+        self._declared[self.key(migrations)] = declared
+
     def key(self, migrations: Sequence[Migration]) -> str:
         return catalog.key(self._session.version, migrations, self._borrowed)
 
@@ -107,6 +118,7 @@ class Migrations:
         self._policy = policy
         self._patience = patience
         self._locked = False
+        self._empty = False
         self._seen = Seen()
         self._wanted: dict[str, dict[str, Any]] = {}
         self._runner = Runner(session, history, patience, self._contradictions)
@@ -117,6 +129,9 @@ class Migrations:
         if not self._locked and self.plan(None).changed:
             self._take_lock()
             self._read()
+            # Nothing was there before these files, so they find nothing, and what is there afterwards is theirs.
+            compared = self._policy.on_drift != "ignore" and self._policy.baseline is None
+            self._empty = compared and not self._seen.rows and not any(self._look.own().values())
         return state_of(self._seen, self._policy)
 
     def plan(self, current: Any) -> Plan:
@@ -147,6 +162,8 @@ class Migrations:
             ran = succeeded(self._history.read())
             current = [one for one in self._migrations if one.name in ran]
             try:
+                if self._empty and current:
+                    self._look.know(current, self._look.own())
                 declared = self._look.declared(current, scratch=True) if current else None
                 if declared is not None:
                     self._runner.in_history(
@@ -173,7 +190,7 @@ class Migrations:
 
     def _prepare(self, migration: Migration) -> None:
         """Find out what a file declares before its transaction begins; its mistakes are told when it really runs."""
-        if self._policy.on_drift == "ignore" or migration.repeatable or not migration.may_find_things:
+        if self._policy.on_drift == "ignore" or self._empty or migration.repeatable or not migration.may_find_things:
             return
         so_far = [one for one in self._migrations if not one.repeatable and one.place <= migration.place]
         try:

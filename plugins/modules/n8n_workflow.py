@@ -165,9 +165,10 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
     KEY_SPEC,
     Api,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import Policy
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import SESSION_SPEC, Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.source import read_directory
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Policy, Workflows
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Workflows
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
 

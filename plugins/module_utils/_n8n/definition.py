@@ -264,7 +264,9 @@ def request_body(
     }
     called = error_workflow(wanted)
     if called is not None:
-        settings["errorWorkflow"] = flows.id_of(error_workflow_name(called, flows)) or called
+        found = flows.id_of(error_workflow_name(called, flows))
+        settings.pop("errorWorkflow")  # one that is made later is put in later
+        settings.update({} if found is None else {"errorWorkflow": found})
     identity: dict[tuple[str, str], Mapping[str, Any]] = {}
     taken: set[str] = set()
     if live is not None:

@@ -15,6 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     reference_name,
     webhooks,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import publication, tags_of
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.publishing import publication_status
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     CALLED,
@@ -25,7 +26,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     error_workflow_name,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import publication, tags_of
 
 FAILED = ("error", "crashed", "canceled")
 

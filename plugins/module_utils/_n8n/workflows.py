@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
@@ -26,42 +25,24 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     unresolved,
     webhooks,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import (
+    LIVE,
+    NAME_ONLY,
+    Policy,
+    publication,
+    tags_of,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
     in_order,
     renamed,
+    too_early,
     webhook_conflict,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 MISSING = "missing"
-NAME_ONLY = ("archived", "absent")  # states for which a name says all
-LIVE = ("published", "an older version")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What may be touched, and what becomes of the rest."""
-
-    state: str
-    owner_tag: Optional[str] = None
-    on_existing: str = "refuse"
-    prune: bool = False
-    prune_to: str = "archived"
-
-
-def publication(live: Mapping[str, Any]) -> str:
-    """Whether a workflow runs, in the words of the diff."""
-    if live.get("isArchived"):
-        return "archived"
-    if not live.get("active"):
-        return "unpublished"
-    return "published" if live.get("activeVersionId") in (None, live.get("versionId")) else "an older version"
-
-
-def tags_of(live: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["name"]: tag["id"] for tag in live.get("tags") or ()}
 
 
 class Workflows:
@@ -165,14 +146,29 @@ class Workflows:
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         operations: list[Operation] = []
-        for name in [*self._strays, *(in_order(items, self._flows) if self.content else sorted(mine))]:
+        order = in_order(items, self._flows) if self.content else sorted(mine)
+        lacking, waiting = too_early(order, items, self._flows) if self.content else ({}, set())
+        later: list[Operation] = []
+        for name in [*self._strays, *order]:
             steps, was, becomes = self._decide(name, current.get(name))
             if steps:
-                operations += steps
+                now = [step for step in steps if name not in waiting or step.verb in ("create", "tag")]
+                operations += now
+                later += self._link(name, lacking.get(name, ()), now)
+                later += [step for step in steps if step not in now]
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
+        operations += later
         self._refuse_conflicts(operations)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
+
+    @staticmethod
+    def _link(name: str, lacking: Sequence[str], now: Sequence[Operation]) -> list[Operation]:
+        """A workflow that was made before what it needs gets what it lacks afterwards."""
+        if not lacking or all(step.verb != "create" for step in now):
+            return []
+        words = f"complete workflow '{name}' with {_short([repr(one) for one in lacking])}, made after it"
+        return [Operation("update", name, words, {"hold": True})]
 
     def _left_alone(self, name: str) -> bool:
         live = self._live.get(name)

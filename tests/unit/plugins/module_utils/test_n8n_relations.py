@@ -18,6 +18,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     in_order,
     node_id,
     renamed,
+    too_early,
     unknown_calls,
     webhook_conflict,
 )
@@ -158,3 +159,19 @@ def test_what_a_directory_may_not_hold(tmp_path: Path, text: Optional[str], word
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="cannot be read: No such file"):
         read_directory(str(tmp_path / "gone"))
+
+
+def test_who_needs_each_other_waits_for_what_is_made_later() -> None:
+    wanted = {
+        "a": workflow("a", errorWorkflow="b"),
+        "b": workflow("b", errorWorkflow="a"),
+        "c": workflow("c", call("b")),
+        "d": workflow("d", errorWorkflow="d"),
+    }
+    flows = WorkflowIndex(declared=wanted)
+    assert in_order(wanted, flows) == ["b", "a", "c", "d"]
+    assert too_early(["b", "a", "c", "d"], wanted, flows) == ({"b": ["a"]}, {"b", "a", "c"})
+    flows.add("i1", "a")
+    assert too_early(["b", "a", "c", "d"], wanted, flows) == ({}, set())
+    early = request_body(wanted["b"], CredentialIndex(), flows=WorkflowIndex(declared=wanted))
+    assert "errorWorkflow" not in early["settings"]

@@ -6,8 +6,8 @@ from typing import Any, Optional
 import pytest
 import responses
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import publication
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import node_id
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import publication
 from responses.matchers import json_params_matcher, query_param_matcher
 from responses.registries import OrderedRegistry
 

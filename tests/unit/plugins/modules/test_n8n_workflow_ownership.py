@@ -283,3 +283,37 @@ def test_what_is_no_n8n_or_not_yet_one(answer: Any, words: str) -> None:
     responses.get(API, **answer)
     with pytest.raises(ModuleFailed, match=words):
         run("published")
+
+
+@ordered
+def test_two_that_name_each_other_as_error_workflow_take_one_run() -> None:
+    def item(name: str, other: str, **more: Any) -> dict[str, Any]:
+        hook = {"name": "Failed", "type": "n8n-nodes-base.errorTrigger", "typeVersion": 1, "position": [0, 0]}
+        return {"name": name, "nodes": [{**hook, "parameters": {}}], "connections": {}, **more} | {
+            "settings": {"errorWorkflow": other} if other else {}
+        }
+
+    def made(name: str, other: str, *, active: bool = False) -> dict[str, Any]:
+        version = {"versionId": "v1", "activeVersionId": "v1" if active else None}
+        return item(name, other, id=f"id-{name}", active=active, isArchived=False, **version)
+
+    def settings(name: str) -> Any:
+        return json_params_matcher({"settings": {"errorWorkflow": f"id-{name}"}}, strict_match=False)
+
+    listing()
+    responses.post(
+        API, json=made("b", ""), match=[json_params_matcher({"name": "b", "settings": {}}, strict_match=False)]
+    )
+    responses.post(API, json=made("a", "id-b"), match=[settings("b")])
+    responses.put(f"{API}/id-b", json=made("b", "id-a"), match=[settings("a")])
+    responses.post(f"{API}/id-b/publish", json={})
+    responses.post(f"{API}/id-a/publish", json={})
+    listing(made("a", "id-b", active=True), made("b", "id-a", active=True))
+    result = run("published", definition=None, workflows=[item("a", "b"), item("b", "a")])
+    assert result["actions"] == [
+        "create workflow 'b' with 1 nodes",
+        "create workflow 'a' with 1 nodes",
+        "complete workflow 'b' with 'a', made after it",
+        "publish workflow 'b'",
+        "publish workflow 'a'",
+    ]

@@ -1,8 +1,14 @@
-"""One live n8n with Postgres for all contract tests of a session, set up by the module under test."""
+"""One live n8n with Postgres for all contract tests of a session, set up by the module under test.
+
+It runs with the environment that the role gives it, in the role's image or the one that N8N_IMAGE names.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,38 +18,39 @@ import pytest
 import requests
 
 from tests.support.containers import Container, docker
-from tests.support.run_module import run_module
-from tests.support.workflows import role_workflows
+from tests.support.run_module import ModuleFailed, run_module
+from tests.support.workflows import rendered, role_variables, role_workflows
 
 EMAIL = "owner@example.com"
 PASSWORD = "Canary-owner-1"
 DATABASE_PASSWORD = "canary-database"
+IMAGE = os.environ.get("N8N_IMAGE") or role_variables()["n8n_image"]
 ENVIRONMENT = {
-    "DB_TYPE": "postgresdb",
-    "DB_POSTGRESDB_HOST": "postgres",
-    "DB_POSTGRESDB_DATABASE": "n8ndb",
-    "DB_POSTGRESDB_USER": "n8n",
+    **rendered(
+        "{{ n8n_own_environment }}",
+        n8n_postgres_host="postgres",
+        n8n_postgres_database="n8ndb",
+        n8n_postgres_user="n8n",
+        n8n_timezone="Etc/UTC",
+    ),
     "DB_POSTGRESDB_PASSWORD": DATABASE_PASSWORD,
     "N8N_ENCRYPTION_KEY": "contract-encryption-key",
-    "GENERIC_TIMEZONE": "Etc/UTC",
-    "N8N_DIAGNOSTICS_ENABLED": "false",
-    "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
-    "N8N_TEMPLATES_ENABLED": "false",
-    "N8N_LICENSE_AUTO_RENEW_ENABLED": "false",
-    "N8N_COMMUNITY_PACKAGES_ENABLED": "false",
-    "N8N_DISABLED_MODULES": "mcp-registry,insights,instance-ai,chat-hub,quick-connect",
 }
 MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
 
 
 @dataclass
 class Rig:
-    """``setup`` holds what n8n_owner answered on the fresh server: in check mode, for real, and once more."""
+    """``setup`` holds what n8n_owner answered on the fresh server: in check mode, for real, and once more.
+
+    ``starting`` holds what n8n_workflow said while n8n brought its database up to date.
+    """
 
     url: str
     postgres: Container
     state_dir: Path
     setup: list[dict[str, Any]] = field(default_factory=list)
+    starting: list[str] = field(default_factory=list)
 
     @property
     def key_file(self) -> str:
@@ -108,14 +115,36 @@ def _start(container: Callable[..., Container], network: str, state_dir: Path) -
     )
     ready = ("exec", postgres.name, "pg_isready", "-h", "127.0.0.1", "-U", "n8n")
     postgres.wait(lambda: "accepting" in docker(*ready, check=False))
-    server = container("n8nio/n8n:2.40.7", env=ENVIRONMENT, ports=[5678], options=["--network", network])
-    rig = Rig(f"http://127.0.0.1:{server.port(5678)}", postgres, state_dir)
+    rig = Rig(serve(container, network), postgres, state_dir)
+    rig.starting = _while_it_starts(rig)
     rig.setup.append(run_module("n8n_owner", rig.owner, check=True))
     rig.setup.append(run_module("n8n_owner", rig.owner))
     rig.setup.append(run_module("n8n_owner", rig.owner))
     for migration in sorted(MIGRATIONS.glob("*.sql")):
         rig.sql(migration.read_text(encoding="utf-8"))
     return rig
+
+
+def serve(container: Callable[..., Container], network: str, **environment: str) -> str:
+    """Another n8n on the network; its address on this machine."""
+    server = container(IMAGE, env={**ENVIRONMENT, **environment}, ports=[5678], options=["--network", network])
+    return f"http://127.0.0.1:{server.port(5678)}"
+
+
+def _while_it_starts(rig: Rig) -> list[str]:
+    """What n8n_workflow says of an n8n that is still starting, until it is ready."""
+    said: list[str] = []
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{rig.url}/healthz/readiness", timeout=5).ok:
+                break
+            try:
+                run_module("n8n_workflow", {"url": rig.url, "api_key": "not-yet", "workflows": []})
+            except ModuleFailed as failed:
+                said.append(str(failed))
+        time.sleep(0.2)
+    return said
 
 
 def _clean(network: str) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import answer
+from ansible_collections.bestviable.planner_memory.plugins.plugin_utils._checks import judge, questions
 
-from tests.contract.n8n import Rig, postgres_credential
+from tests.contract.n8n import DATABASE_PASSWORD, Rig, postgres_credential
 from tests.support.containers import Container
 from tests.support.run_module import run_module
-from tests.support.workflows import role_workflows
+from tests.support.workflows import role_checks, role_workflows
 
 DOUBLE = Path(__file__).resolve().parents[2] / "images" / "service-double" / "service_double.py"
 INSIDE = "/usr/local/lib/service-double/service_double.py"
@@ -359,3 +361,29 @@ def test_crons_are_registered_once_and_fire_once(world: World) -> None:
     assert world.n8n.sql(triggers) == "2"
     assert len(world.alerts("weekly-observer-trigger")) == 1
     assert len(world.rows("event_type = 'observer.daily'")) == 1
+
+
+def test_the_role_proves_every_scenario_and_leaves_nothing(world: World) -> None:
+    networks = world.n8n.postgres.inspect()["NetworkSettings"]["Networks"]
+    live = {
+        **NEVER,
+        "n8n_url": world.n8n.url,
+        "n8n_webhook_auth": True,
+        "n8n_webhook_secret": TOKEN,
+        "n8n_verify_end_to_end": True,
+        "n8n_verify_postgres_host": next(iter(networks.values()))["IPAddress"],
+        "n8n_postgres_password": DATABASE_PASSWORD,
+    }
+    world.publish(*world.definitions().values())
+    known = {row["id"] for row in world.rows("true")}
+    found = role_checks(**live)
+    assert sorted(check["id"] for check in found) == [f"4.{number}" for number in range(1, 7)]
+    wanted = json.loads(json.dumps(questions(found, active=True)))
+    for probe in wanted:
+        if "exec" in probe:
+            probe["exec"]["container"] = world.doubles[probe["exec"]["container"]].name
+    for active in (False, True):
+        asked = wanted if active else [probe for probe in wanted if not probe["writes"]]
+        rows = judge(found, answer(asked, timeout=10.0, workers=8, read_only=not active), active)
+        assert [row["verdict"] for row in rows] == ["ok"] * 6, rows
+    assert {row["id"] for row in world.rows("true")} <= known, "a row of the proof is left"

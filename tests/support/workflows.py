@@ -32,3 +32,16 @@ def role_workflows(*names: str, **over: Any) -> dict[str, dict[str, Any]]:
     if names:
         over["n8n_workflows"] = list(names)
     return {one["name"]: one for one in rendered("{{ n8n_definitions }}", **over)}
+
+
+def role_checks(**over: Any) -> list[dict[str, Any]]:
+    """What the role's verify says has to hold, with its probes."""
+    loader = DataLoader()
+    loader.set_basedir(str(ROLE))
+    found: list[dict[str, Any]] = []
+    for file in ("verify_webhooks.yml", "verify.yml", "verify_retries.yml"):
+        for task in loader.load_from_file(str(ROLE / "tasks" / file), trusted_as_template=True):
+            if "bestviable.planner_memory.spec_check" in task:
+                variables = role_variables(**{**task.get("vars", {}), **over})
+                found += Templar(loader, variables).template(task["bestviable.planner_memory.spec_check"]["checks"])
+    return found

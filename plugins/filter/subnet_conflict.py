@@ -19,10 +19,13 @@ def subnet_conflict(subnets: Any, subnet: Any, network: str, variable: str) -> s
         wanted = ipaddress.ip_network(str(subnet))
     except ValueError:
         return f"{variable} is {subnet}: write an address range such as 10.203.10.0/24"
+    if wanted.num_addresses < 8:
+        return f"{variable} is {subnet}, without room for containers: write an address range such as 10.203.10.0/24"
     for name, ranges in sorted(subnets.items()):
         for held in map(ipaddress.ip_network, map(str, ranges)):
             if name != network and held.version == wanted.version and held.overlaps(wanted):
-                return f"{variable} is {subnet}, but network {name} already holds {held}: choose a free range"
+                holder = name if name.startswith("the ") else f"network {name}"
+                return f"{variable} is {subnet}, but {holder} already holds {held}: choose a free range"
     return ""
 
 

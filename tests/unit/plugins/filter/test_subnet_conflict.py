@@ -13,7 +13,7 @@ SUBNETS = {"bridge": ["172.17.0.0/16"], "docker_proxy": ["10.203.10.0/24"], "six
         ("10.203.10.0/24", ""),
         ("10.203.20.0/24", ""),
         ("172.17.5.0/24", "networking_proxy_subnet is 172.17.5.0/24, but network bridge already holds 172.17.0.0/16"),
-        ("10.203.0.0", ""),
+        ("10.203.0.0", "networking_proxy_subnet is 10.203.0.0, without room for containers: write an address range"),
         ("ten", "networking_proxy_subnet is ten: write an address range"),
         ("10.203.10.1/24", "networking_proxy_subnet is 10.203.10.1/24: write an address range"),
     ],

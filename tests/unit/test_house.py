@@ -93,13 +93,14 @@ def test_images_are_pinned_once_and_the_same_everywhere() -> None:
         value
         for role in ROLES
         for name, value in (yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text()) or {}).items()
-        if name == f"{role}_image" and role != "cloudflared"  # off by default, and pulled where it is not
+        # cloudflared is off by default, and pulled where it is not.
+        if name.startswith(f"{role}_") and name.endswith("_image") and role != "cloudflared"
     }
     provided = yaml.safe_load((ROOT / "roles/images/defaults/main.yml").read_text())["images_wanted"]
     local = yaml.safe_load((ROOT / "inventories/local/group_vars/planner_memory/images.yml").read_text())[
         "images_wanted"
     ]
-    assert len(run) == 5 and {image["name"] for image in provided} == run
+    assert len(run) == 6 and {image["name"] for image in provided} == run
     assert [image for image in local if not image.get("test_equipment")] == provided
 
 

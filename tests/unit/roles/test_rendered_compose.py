@@ -162,9 +162,13 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, di
     return found
 
 
-def service(rendered: dict[str, Any], name: str, host: str = "plain") -> dict[str, Any]:
-    services = rendered[host][name]["definition"]["services"]
-    assert list(services) == [name]
+# Projects of more than one container.
+ALONGSIDE = {"traefik": ["socket-proxy"]}
+
+
+def service(rendered: dict[str, Any], name: str, host: str = "plain", project: str = "") -> dict[str, Any]:
+    services = rendered[host][project or name]["definition"]["services"]
+    assert sorted(services) == sorted([project or name, *ALONGSIDE.get(project or name, [])])
     assert services[name]["container_name"] == name
     return services[name]
 
@@ -340,12 +344,11 @@ def test_traefik(rendered):
     assert traefik["ports"] == ["127.0.0.1:80:80"]
     assert traefik["networks"] == ["docker_proxy"]
     assert traefik["user"] == "65532:65532"
-    assert traefik["group_add"] == ["998"]
-    assert service(rendered, "traefik", "small_swap")["group_add"] == ["0"]
-    assert "group_add" not in service(rendered, "traefik", "bare")
-    assert traefik["volumes"] == ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    assert "group_add" not in traefik
+    assert traefik["volumes"] == ["socket_proxy:/run/socket-proxy:ro"], "never the engine's own socket"
     assert traefik["healthcheck"]["test"] == ["CMD", "traefik", "healthcheck"]
     environment = traefik["environment"]
+    assert environment["TRAEFIK_PROVIDERS_DOCKER_ENDPOINT"] == "unix:///run/socket-proxy/docker.sock"
     assert environment["TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT"] == "false"
     assert environment["TRAEFIK_PROVIDERS_DOCKER_NETWORK"] == "docker_proxy"
     assert environment["TRAEFIK_ENTRYPOINTS_WEB_ADDRESS"] == ":80"
@@ -418,6 +421,30 @@ def test_compose_itself_takes_cloudflared(rendered, host, tmp_path):
     command = ["docker", "compose", "--project-directory", str(tmp_path), "config", "--quiet"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_proxy_before_the_engine(rendered):
+    proxy = service(rendered, "socket-proxy", project="traefik")
+    assert proxy["image"] == "haproxy:3.0.11"
+    assert proxy["user"] == "65531:65532"
+    assert proxy["group_add"] == ["998"]
+    assert service(rendered, "socket-proxy", "small_swap", "traefik")["group_add"] == ["0"]
+    assert "group_add" not in service(rendered, "socket-proxy", "bare", "traefik")
+    assert proxy["network_mode"] == "none" and "ports" not in proxy
+    assert proxy["volumes"] == [
+        "/var/run/docker.sock:/var/run/docker.sock:ro",
+        "./haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro",
+        "./ask.pl:/usr/local/lib/ask.pl:ro",
+        "socket_proxy:/run/socket-proxy",
+    ]
+    assert (proxy["cap_drop"], proxy["read_only"]) == (["ALL"], True)
+    assert (proxy["mem_limit"], proxy["cpus"]) == ("64m", 0.25)
+    assert proxy["labels"] == {"com.bestviable.planner_memory.watchdog": "true"}
+    assert proxy["healthcheck"]["test"] == ["CMD", "perl", "/usr/local/lib/ask.pl", "GET", "/_ping"]
+    files = {one["path"]: one for one in rendered["plain"]["traefik"]["files"]}
+    assert {one["mode"] for one in files.values()} == {"0644"}
+    assert "deny_status 403 unless reads" in files["haproxy.cfg"]["content"]
+    assert sorted(files) == ["ask.pl", "haproxy.cfg"]
 
 
 def test_nothing_in_the_operators_words_is_lost(rendered):

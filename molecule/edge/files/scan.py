@@ -17,22 +17,21 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
-SYN, SYN_ACK, IPV4 = 0x02, 0x12, 0x0800
+SYN, SYN_ACK, IPV4, WINDOW = 0x02, 0x12, 0x0800, 1024
 BATCH, PAUSE, PATIENCE = 250, 0.004, 1.5
 
 
-def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
+def syns(source: str, target: str, own_port: int, ports: range) -> Iterator[tuple[int, bytes]]:
+    """Port and SYN; the port is the sequence number too, so that each checksum is a sum away from the others."""
+    addresses = struct.unpack(">4H", socket.inet_aton(source) + socket.inet_aton(target))
+    common = sum(addresses) + socket.IPPROTO_TCP + 20 + own_port + ((5 << 12) | SYN) + WINDOW
+    for port in ports:
+        total = common + 2 * port
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def syn(source: str, target: str, own_port: int, port: int) -> bytes:
-    head = struct.pack(">HHIIBBHHH", own_port, port, port, 0, 5 << 4, SYN, 1024, 0, 0)
-    pseudo = socket.inet_aton(source) + socket.inet_aton(target) + struct.pack(">BBH", 0, socket.IPPROTO_TCP, len(head))
-    return head[:16] + struct.pack(">H", checksum(pseudo + head)) + head[18:]
+        total = (total & 0xFFFF) + (total >> 16)
+        yield port, struct.pack(">HHIIHHHH", own_port, port, port, 0, (5 << 12) | SYN, WINDOW, ~total & 0xFFFF, 0)
 
 
 class Listener(threading.Thread):
@@ -63,8 +62,8 @@ def main(source: str, ports: str, *addresses: str) -> None:
     listener.start()
     out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
     for address in addresses:
-        for port in range(first, last + 1):
-            out.sendto(syn(source, address, own_port, port), (address, 0))
+        for port, packet in syns(source, address, own_port, range(first, last + 1)):
+            out.sendto(packet, (address, 0))
             if port % BATCH == 0:
                 time.sleep(PAUSE)
     time.sleep(PATIENCE)

@@ -70,6 +70,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         host({"other": network("10.203.8.0/21", "10.203.8.1", "br-1")}),
         "networking_proxy_subnet is 10.203.10.0/24, but network other already holds 10.203.8.0/21",
     ),
+    "no-range": (
+        host({}) | {"networking_proxy_subnet": "10.203.10.0"},
+        "networking_proxy_subnet is 10.203.10.0, without room for containers: write an address range such as",
+    ),
 }  # fmt: skip
 GOOD: dict[str, tuple[dict[str, Any], str]] = {
     "adopted": (

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import http.server
 import json
 import secrets
@@ -22,6 +23,7 @@ import yaml
 
 from tests.support.containers import docker
 from tests.support.playbook import run_playbook
+from tests.support.run_module import run_module
 
 DOUBLE = "planner-memory/service-double:0.1.0"
 SOCKET = "/var/run/docker.sock"
@@ -114,8 +116,9 @@ class Edge:
         traefik["networks"], model["networks"] = [self.tag], {self.tag: {"name": self.tag}}
         model["volumes"]["socket_proxy"]["name"] = self.tag
         proxy["volumes"][0] = f"{socket_path}:{SOCKET}:ro"
+        self.model, self.files = model, described["files"]
         (folder / "docker-compose.yml").write_text(yaml.safe_dump(model))
-        for file in described["files"]:
+        for file in self.files:
             (folder / file["path"]).write_text(file["content"])
             (folder / file["path"]).chmod(0o644)
 
@@ -280,3 +283,40 @@ def test_streams_that_nobody_reads_any_more_are_not_kept(edge: Edge) -> None:
     )
     docker("exec", edge.proxy, "perl", "-e", script)
     assert edge.statuses(["GET /_ping"] * 3) == ["200"] * 3
+
+
+def test_a_traefik_that_had_the_engines_own_socket_is_brought_over_without_a_hand(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
+    edge = Edge(tmp_path, described)
+    old = copy.deepcopy(edge.model)
+    proxy, traefik = old["services"].pop("socket-proxy"), old["services"]["traefik"]
+    del old["volumes"], traefik["depends_on"]
+    traefik["volumes"], traefik["group_add"] = [f"{SOCKET}:{SOCKET}:ro"], proxy["group_add"]
+    traefik["environment"]["TRAEFIK_PROVIDERS_DOCKER_ENDPOINT"] = f"unix://{SOCKET}"
+
+    def run(model: dict[str, Any], files: list[dict[str, Any]], check: bool = False) -> dict[str, Any]:
+        project = {"name": edge.tag, "definition": yaml.safe_dump(model), "files": files}
+        params = {"projects": [project], "services_dir": str(tmp_path / "services"), "pull": "never"}
+        return run_module("compose_stack", params, check=check)
+
+    try:
+        run(old, [])
+        edge.service("memory-gateway", "over.example")
+        edge.until("over.example", "memory-gateway")
+        planned = run(edge.model, edge.files, check=True)
+        done = run(edge.model, edge.files)
+        assert (planned["diff"], planned["actions"]) == (done["diff"], done["actions"])
+        assert {action.split(": ")[1].split(" (")[0] for action in done["actions"]} == {
+            "update docker-compose.yml", "write haproxy.cfg", "write ask.pl", "create socket-proxy", "recreate traefik",
+        }  # fmt: skip
+        edge.until("over.example", "memory-gateway")
+        assert SOCKET not in [one["Source"] for one in json.loads(docker("inspect", edge.traefik))[0]["Mounts"]]
+        assert run(edge.model, edge.files)["changed"] is False
+        docker("rm", "-f", f"{edge.tag}-memory-gateway")
+        gone = {"remove_volumes": True, "confirm_data_loss": [edge.tag], "backup_dir": str(tmp_path / "backups")}
+        params = {"projects": [{"name": edge.tag}], "services_dir": str(tmp_path / "services"), "state": "absent"}
+        run_module("compose_stack", {**params, **gone})
+        assert docker("volume", "ls", "-q", "--filter", f"name={edge.tag}") == ""
+    finally:
+        edge.remove()

@@ -21,6 +21,8 @@ SECRETS = {
 }
 OLD_KEY = {"n8n_key_digest": hashlib.sha256(b"old").hexdigest()[:16]}
 SAME_KEY = {"n8n_key_digest": hashlib.sha256(b"canary-new-key").hexdigest()[:16]}
+HASH = "$2b$12$" + "canary" + "a" * 47
+MADE = {"name": "n8n_owner_password"}
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no-slack": (
         {"n8n_slack_webhook_url": ""},
@@ -32,17 +34,28 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "n8n_webhook_secret has 5 characters, and the webhooks want at least 16 in the header X-Webhook-Token; give",
     ),
     "no-time": ({"n8n_call_timeout": 0}, "n8n_call_timeout is 0, which is no time that a service could answer in"),
+    "one-connection": ({"n8n_postgres_pool_size": 1}, "n8n_postgres_pool_size is 1; write a number from 2, which is"),
+    "no-patience": ({"n8n_postgres_patience": 0}, "n8n_postgres_patience is 0; write seconds, at least 5, such as 60."),
     "no-address": (
         {"n8n_planner_url": "planner-engine:8091"},
         "n8n_planner_url is planner-engine:8091, which is no address; write one such as http://planner-engine:8091.",
     ),
     "unknown-workflow": ({"n8n_workflows": ["event-loger"]}, "n8n_workflows names 'event-loger', which this role does"),
+    "no-bcrypt": (
+        {"n8n_owner_password_hash": "canary-$2b$12$short"},
+        "n8n_owner_password_hash is no bcrypt hash, and n8n would not start; make one of n8n_owner_password",
+    ),
+    "hash-alone": (
+        {"n8n_owner_password": "", "n8n_owner_password_hash": HASH, "stack_secrets_generated": [MADE]},
+        "n8n_owner_password_hash is given without n8n_owner_password, with which this role logs in to make its API key",
+    ),
     # The key that was made on the host is known only after the preflight.
     "made-anew": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
     "another-key": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
 }
 GOOD: dict[str, dict[str, Any]] = {
     "same-key": {"stack_host": SAME_KEY},
+    "owner-by-environment": {"n8n_owner_password_hash": HASH},
     "open-to-all": {"n8n_webhook_auth": False, "n8n_webhook_secret": ""},
 }
 

@@ -1,4 +1,4 @@
-"""A live PostgreSQL for contract tests: one container a session, a database of its own for whoever asks."""
+"""A live PostgreSQL for contract tests: one container a version, a database of its own for whoever asks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 import psycopg2
+import pytest
 from psycopg2 import sql
 
-IMAGE = "postgres:17"
+from tests.support.containers import docker
+
+# What a host gets, and what runs on the droplet since before us.
+VERSIONS = (17, 15)
 PASSWORD = "contract-" + secrets.token_hex(4)
-RUNNING: list[Server] = []
+RUNNING: dict[int, Server] = {}
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,21 @@ class Server:
             admin.rows(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def server(container: Callable[..., Any]) -> Server:
+def server(container: Callable[..., Any], version: int = VERSIONS[0]) -> Server:
     """The session's server; PLANNER_MEMORY_TEST_POSTGRES=host:port:user names one that trusts this host instead."""
-    if not RUNNING:
+    if version not in RUNNING:
         given = os.environ.get("PLANNER_MEMORY_TEST_POSTGRES")
-        RUNNING.append(_given(given) if given else _started(container))
-    return RUNNING[0]
+        RUNNING[version] = _given(given) if given and version == VERSIONS[0] else _started(container, version)
+    return RUNNING[version]
+
+
+@pytest.fixture(scope="session", params=VERSIONS, ids=lambda version: f"postgres{version}")
+def live(request: pytest.FixtureRequest, container: Callable[..., Any]) -> Server:
+    """Each version in turn."""
+    image = f"postgres:{request.param}"
+    if request.param != VERSIONS[0] and not docker("images", "-q", image):
+        pytest.skip(f"there is no image {image} here, which ./stack test contract makes")
+    return server(container, request.param)
 
 
 def _given(address: str) -> Server:
@@ -92,9 +105,9 @@ def _given(address: str) -> Server:
     return Server(host, int(port), user)
 
 
-def _started(container: Callable[..., Any]) -> Server:
+def _started(container: Callable[..., Any], version: int) -> Server:
     started = container(
-        IMAGE,
+        f"postgres:{version}",
         env={"POSTGRES_USER": "n8n", "POSTGRES_PASSWORD": PASSWORD},
         ports=[5432],
         args=["postgres", "-c", "fsync=off"],

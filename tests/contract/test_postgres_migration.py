@@ -8,13 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.contract.postgres import Database, server
+from tests.contract.postgres import Database, Server
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -30,8 +30,8 @@ BROKEN = {
 
 
 @pytest.fixture
-def database(container: Callable[..., Any]) -> Iterator[Database]:
-    with server(container).database() as fresh:
+def database(live: Server) -> Iterator[Database]:
+    with live.database() as fresh:
         yield fresh
 
 

@@ -1,0 +1,224 @@
+"""What a live database may trust: kills, rivals, tables in use, and indexes that were never finished."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Optional
+from unittest import mock
+
+import psycopg2
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
+
+from tests.contract.postgres import Database, Server, server
+from tests.support.forked import Forked, killed_after
+from tests.support.run_module import ModuleFailed, run_module
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
+SHIPPED = [{"name": path.name, "sql": path.read_text()} for path in sorted(MIGRATIONS.glob("*.sql"))]
+CONCURRENT = {
+    "name": "004_concurrent.sql",
+    "sql": "-- migrate: no-transaction\n"
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS plans_title ON plans (plan_title);\n"
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS plans_intent ON plans (intent);\n",
+}
+SETTINGS = {"planner_memory.runtime_role": "planner_memory_app"}
+
+
+@pytest.fixture
+def database(live: Server) -> Iterator[Database]:
+    with live.database() as fresh:
+        yield fresh
+
+
+def migrate(database: Database, *migrations: dict[str, str], **more: Any) -> dict[str, Any]:
+    return run_module("postgres_migration", {**database.login, "migrations": list(migrations), **more})
+
+
+def content(database: Database) -> str:
+    """A hash over everything that a migration can leave: definitions, privileges, prompts and the history."""
+    with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path = public")
+        cursor.execute(catalog._SNAPSHOT, ("public",))
+        found = cursor.fetchall()
+    found += database.rows(
+        "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    found += database.rows("SELECT id, template_name, metadata, md5(content) FROM prompt_templates ORDER BY id")
+    found += database.rows("SELECT name, version, checksum, success, kind FROM schema_migrations ORDER BY name")
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def fresh_schema(database: Database) -> Iterator[None]:
+    """Much cheaper than a database."""
+    yield
+    database.rows("DROP SCHEMA public CASCADE")
+    database.rows("CREATE SCHEMA public")
+
+
+def test_killed_after_each_statement_the_next_run_ends_where_an_undisturbed_one_does(
+    container: Callable[..., Any],
+) -> None:
+    files = [*SHIPPED, CONCURRENT]
+    done = set()
+    boundary = 0
+    survived: Optional[bool] = None
+    with server(container).database() as database:
+        with fresh_schema(database):
+            statements = len(migrate(database, *files, settings=SETTINGS)["statements"])
+            wanted = content(database)
+        while survived is None:
+            boundary += 1
+            with fresh_schema(database):
+                survived = Forked(functools.partial(migrate_until, boundary, database, *files)).answer()
+                done.add(len(migrate(database, *files, settings=SETTINGS)["actions"]))
+                assert content(database) == wanted, f"killed after statement {boundary}"
+    assert boundary > statements
+    assert done == set(range(len(files) + 1))
+
+
+def migrate_until(statement: int, database: Database, *migrations: dict[str, str]) -> bool:
+    """Count what is to last, not what is found out in the transaction that is rolled back."""
+    scratch = catalog.declaration
+    with killed_after(Session, "execute", statement) as paused:
+
+        def uncounted(*args: Any, **kwargs: Any) -> Any:
+            with paused():
+                return scratch(*args, **kwargs)
+
+        with mock.patch.object(catalog, "declaration", uncounted):
+            return bool(migrate(database, *migrations, settings=SETTINGS)["changed"])
+
+
+def test_two_runs_at_the_same_moment_apply_once(live: Server) -> None:
+    with live.database() as database:
+        for _try in range(20):
+            runs = [Forked(lambda: migrate(database, *SHIPPED[:3])["changed"]) for _rival in range(2)]
+            assert sorted(run.answer() for run in runs) == [False, True]
+            with fresh_schema(database):
+                assert database.rows("SELECT count(*) FROM schema_migrations") == [(3,)]
+
+
+def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> None:
+    slow = {"name": "001_slow.sql", "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(1.5);"}
+    first = Forked(lambda: migrate(database, slow)["changed"])
+    deadline = time.monotonic() + 10
+    while not database.rows(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_sleep.1'"
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    with pytest.raises(
+        ModuleFailed, match=r"another migration run holds the lock \(process \d+, user \w+, from .+, since"
+    ):
+        migrate(database, slow, lock_wait=0)
+    assert first.answer() is True
+
+
+def test_who_uses_a_table_is_never_kept_waiting_for_long(database: Database) -> None:
+    migrate(database, *SHIPPED)
+    change = {"name": "004_priority.sql", "sql": "ALTER TABLE events ADD COLUMN priority integer;"}
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
+            reader.autocommit = True
+            while not done.is_set():
+                began = time.monotonic()
+                cursor.execute("SELECT 1 FROM events LIMIT 1")
+                waits.append(time.monotonic() - began)
+                time.sleep(0.005)
+
+    with contextlib.closing(database.connect()) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT * FROM events")
+        reader = threading.Thread(target=read)
+        reader.start()
+        began = time.monotonic()
+        try:
+            with pytest.raises(ModuleFailed, match=r"004_priority\.sql got no lock on a table in use within 3 s"):
+                migrate(database, *SHIPPED, change, lock_wait=3)
+        finally:
+            took = time.monotonic() - began
+            done.set()
+            reader.join()
+    # The reader did queue behind the change, several times, each time no longer than the change waited.
+    assert 3 <= took < 8
+    assert len([wait for wait in waits if wait > 0.3]) >= 2
+    assert max(waits) < 0.5 + 0.25
+    assert migrate(database, *SHIPPED, change)["actions"] == ["apply 004_priority.sql"]
+
+
+BASE = {"name": "001_base.sql", "sql": "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (1);\n"}
+UNIQUE = {
+    "name": "002_unique.sql",
+    "sql": "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);\n",
+}
+
+
+def validity(database: Database) -> Optional[bool]:
+    rows = database.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t_a')")
+    return rows[0][0] if rows else None
+
+
+def test_an_index_that_was_never_finished_is_dropped_and_built(database: Database) -> None:
+    with pytest.raises(
+        ModuleFailed, match=r"002_unique\.sql line 2: could not create unique index .*what ran before it stays"
+    ):
+        migrate(database, BASE, UNIQUE)
+    assert validity(database) is False
+    told = run_module("postgres_migration_info", {**database.login, "migrations": [BASE, UNIQUE]})
+    assert (told["applied"], told["pending"], told["unfinished"]) == (
+        ["001_base.sql"],
+        ["002_unique.sql"],
+        ["002_unique.sql"],
+    )
+    database.rows("DELETE FROM t WHERE ctid = '(0,1)'")
+    checked = run_module("postgres_migration", {**database.login, "migrations": [BASE, UNIQUE]}, check=True)
+    assert "allows no transaction" in checked["warnings"][-1]
+    assert validity(database) is False
+    assert migrate(database, BASE, UNIQUE)["actions"] == ["apply 002_unique.sql"]
+    assert validity(database) is True
+    assert migrate(database, BASE, UNIQUE)["changed"] is False
+
+
+def test_a_concurrent_index_waits_for_an_old_transaction_and_blocks_nobody(database: Database) -> None:
+    migrate(database, {**BASE, "sql": "CREATE TABLE t (a int);"})
+    files = [{**BASE, "sql": "CREATE TABLE t (a int);"}, UNIQUE]
+    with contextlib.closing(database.connect()) as old, old.cursor() as cursor:
+        cursor.execute("INSERT INTO t VALUES (1)")
+        run = Forked(lambda: migrate(database, *files)["changed"])
+        time.sleep(1)
+        with contextlib.closing(database.connect()) as other, other.cursor() as writer:
+            writer.execute("SET lock_timeout = '300ms'")
+            writer.execute("INSERT INTO t VALUES (2)")
+            other.commit()
+        old.commit()
+    assert run.answer() is True
+    assert validity(database) is True
+
+
+def test_a_lost_lock_ends_the_run_before_the_next_file(database: Database) -> None:
+    """Whoever ends the connection that holds the lock ends the run: no second run works beside it."""
+    slow = {"name": "001_slow.sql", "sql": "SELECT pg_sleep(1.5);"}
+    run = Forked(lambda: migrate(database, slow, {**BASE, "name": "002_base.sql"}))
+    deadline = time.monotonic() + 10
+    locks = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    while not (held := database.rows(locks)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)
+    with contextlib.suppress(psycopg2.Error):
+        database.rows(f"SELECT pg_terminate_backend({held[0][0]})")
+    with pytest.raises(ModuleFailed, match="ended the connection"):
+        run.answer()
+    assert database.rows("SELECT to_regclass('t')::text") == [(None,)]

@@ -18,13 +18,15 @@ FORM = 1
 _OUTSIDE_ONLY = frozenset({"VACUUM", "REINDEX", "CLUSTER", "CHECKPOINT"})
 _FINDS = re.compile(r'\bCREATE\s+TABLE\s+IF\s+NOT\s+EXISTS\s+("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-# Names are printed without the schema because it is first in the search path.
+# Names are printed without the schema because it is first in the search path. Each condition has its index, for the
+# server knows nothing yet of the sizes that a first run leaves.
 _SNAPSHOT = """
 WITH s AS (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = %s),
 rel AS (
     SELECT c.oid, c.relname, c.relkind FROM pg_catalog.pg_class c, s
     WHERE c.relnamespace = s.oid AND c.relkind IN ('r', 'p', 'v')
-      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                      AND d.objid = c.oid AND d.deptype = 'e')
 ),
 col AS (
     SELECT a.attrelid AS oid, jsonb_agg(jsonb_build_object(
@@ -49,7 +51,8 @@ idx AS (
         'name', c.relname, 'unique', i.indisunique, 'valid', i.indisvalid,
         'definition', regexp_replace(pg_get_indexdef(i.indexrelid), '^.*? USING ', ''),
         'constraint', EXISTS (
-            SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype <> 'f')
+            SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = i.indrelid AND k.conindid = i.indexrelid
+            AND k.contype <> 'f')
     ) ORDER BY c.relname) AS found
     FROM rel JOIN pg_catalog.pg_index i ON i.indrelid = rel.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     GROUP BY 1
@@ -58,7 +61,8 @@ fun AS (
     SELECT p.proname || '(' || oidvectortypes(p.proargtypes) || ')' AS name, pg_get_functiondef(p.oid) AS found
     FROM pg_catalog.pg_proc p, s
     WHERE p.pronamespace = s.oid AND p.prokind IN ('f', 'p')
-      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
+                      AND d.objid = p.oid AND d.deptype = 'e')
 )
 SELECT jsonb_build_object(
     'tables', (SELECT coalesce(jsonb_object_agg(rel.relname, jsonb_build_object(

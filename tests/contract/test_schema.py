@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.en
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import Prober
 
-from tests.contract.postgres import Database, server
+from tests.contract.postgres import Database, Server
 from tests.support.run_module import ModuleFailed, run_module
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "schema"
@@ -24,8 +24,8 @@ SCHEMA = {"name": "002_planner_memory_schema.sql", "sql": (MIGRATIONS / "002_pla
 
 
 @pytest.fixture(scope="module")
-def database(container: Callable[..., Any]) -> Iterator[Database]:
-    with server(container).database() as database:
+def database(live: Server) -> Iterator[Database]:
+    with live.database() as database:
         run_module("postgres_migration", {**database.login, "directory": str(MIGRATIONS)})
         yield database
 
@@ -183,8 +183,8 @@ def test_five_prompts_that_introduce_what_they_are_given(database: Database) -> 
         assert set(re.findall(r"{{(\w+)}}", row[4])) == set(re.findall(r"{{(\w+)}}", introduced)) | set(row[3])
 
 
-def test_what_was_made_by_hand_stays(container: Callable[..., Any]) -> None:
-    with server(container).database() as database:
+def test_what_was_made_by_hand_stays(live: Server) -> None:
+    with live.database() as database:
         database.rows("CREATE TABLE client_profiles (id SERIAL PRIMARY KEY, company TEXT)")
         database.rows(
             """CREATE TABLE prompt_templates (id SERIAL PRIMARY KEY, template_name VARCHAR(100) UNIQUE NOT NULL,
@@ -201,8 +201,8 @@ def test_what_was_made_by_hand_stays(container: Callable[..., Any]) -> None:
         assert database.rows(columns) == [(2,)]
 
 
-def test_missing_clients_are_an_error_with_the_way_out(container: Callable[..., Any]) -> None:
-    with server(container).database() as database:
+def test_missing_clients_are_an_error_with_the_way_out(live: Server) -> None:
+    with live.database() as database:
         for check in (True, False):
             with pytest.raises(ModuleFailed, match=r"client_profiles does not exist.*schema_baseline"):
                 run_module("postgres_migration", {**database.login, "migrations": [SCHEMA]}, check=check)
@@ -243,7 +243,7 @@ def test_the_role_sees_what_is_wrong(database: Database) -> None:
         damaged.rows("ALTER TABLE graph_edges ALTER COLUMN edge_type TYPE text")
         damaged.rows("UPDATE prompt_templates SET metadata = '{}' WHERE template_name = 'sop_generator_manifold'")
         damaged.rows("DROP FUNCTION get_graph_neighbors")
-        damaged.rows("DROP TABLE execution_runs")
+        damaged.rows("DROP TABLE execution_runs CASCADE")
         prober = Prober(Engine())
         wrong = [
             check["id"]

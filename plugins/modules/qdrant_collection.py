@@ -142,8 +142,11 @@ options:
     default: fail
   drop_old:
     description:
-      - With O(on_immutable=rebuild), delete the collections that rebuilds left behind; the name of the first becomes an
-        alias of the one in use.
+      - With O(on_immutable=rebuild), delete the collections that rebuilds left behind, after a snapshot of each that
+        holds points; the name of the first becomes an alias of the one in use.
+      - A rebuild notes in the new collection's metadata, under C(planner_memory_rebuilt_from), what it was copied from.
+        Collections of such names that no note leads to are somebody else's, and stay; a warning names them. Before
+        Qdrant 1.16 there are no notes, so there only the run that rebuilds can delete what it leaves.
       - Needed for a rebuild where readers use the collection by its own name, which is nobody's for a moment then.
     type: bool
     default: false

@@ -190,7 +190,7 @@ def test_a_rebuild_under_load_is_seen_by_no_reader(server: Server) -> None:
         reader.done.set()
         reader.join(120)
     assert f"copy {number} points from busy to busy__v2 and compare the counts" in rebuilt["actions"]
-    assert "delete old collection busy" in dropped["actions"]
+    assert f"delete old collection busy ({number} points)" in dropped["actions"]
     assert reader.wrong == []
     assert reader.answers > 20
     assert server.call("POST", "/collections/busy/points/count", {"exact": True}) == {"count": number}

@@ -11,6 +11,7 @@ from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    SOURCE_MARK,
     Desired,
     Live,
     World,
@@ -21,6 +22,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import (
     FIXED,
     changes,
+    left_behind,
     olds,
     plain,
     projected,
@@ -190,15 +192,17 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
     old = live.physical
     marker = building_alias(desired.name)
     complete = whole(desired, live)
+    complete = replace(complete, metadata={**(complete.metadata or {}), SOURCE_MARK: old})
     target, useless = _target(desired, complete, live, world)
     create, *indexes = creation(complete, target)
     steps: list[Operation] = []
     if desired.backup:
         steps.append(Operation("snapshot", old, f"snapshot collection {old} ({live.points} points)"))
     steps += [_unfinished(one) for one in useless]
-    if target not in world.names:
+    fresh = target not in world.names or target in useless
+    if fresh:
         steps.append(create)
-    if world.aliases.get(marker) != target or target not in world.names:
+    if fresh or world.aliases.get(marker) != target:
         actions = [{"create_alias": {"collection_name": target, "alias_name": marker}}]
         steps.append(
             Operation("aliases", target, f"mark {target} as unfinished (alias {marker})", {"actions": actions})
@@ -208,7 +212,7 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
         words = f"copy {live.points} points from {old} to {target} and compare the counts"
         steps.append(Operation("copy", target, words, {"source": old}))
     steps.append(Operation("wait", target, f"wait until {target} is ready"))
-    switch, gone = _switch(desired, old, target, world)
+    switch, gone, kept = _switch(desired, live, target, world)
     said = [
         f"collection {desired.name} is copied to {target}: what is written to {old} meanwhile may be missing there, so "
         "pause its writers"
@@ -221,7 +225,7 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
             f"collection {desired.name}: Qdrant keeps vectors of the distance Cosine at length 1, so the copies "
             f"{'of ' + ', '.join(shortened) + ' ' if any(shortened) else ''}have it too; write them anew if it matters"
         )
-    return [*steps, *switch], target, (*gone, *useless), said
+    return [*steps, *switch], target, (*gone, *(one for one in useless if one != target)), [*said, *kept]
 
 
 def _unlearns_length(desired: Desired, name: str, live: Mapping[str, Any]) -> bool:
@@ -239,70 +243,116 @@ def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tu
     marked = world.aliases.get(building_alias(name), "")
     useless = []
     if marked in world.others:
-        if not found(complete, world.others[marked]):
-            return marked, []
+        other = world.others[marked]
+        if not found(complete, other):
+            # Points may have gone from the source since they were copied, so the copy begins anew.
+            return marked, [marked] if other.points and not world.readers(name, marked) else []
         useless.append(marked)
     highest = max([version_of(name, one) for one in world.names] + [1])
     for number in range(version_of(name, live.physical) + 1, highest + 1):
         one = f"{name}__v{number}"
         other = world.others.get(one)
         taken = other is None or other.points or one in world.aliases.values()
-        if other is not None and not taken and not found(complete, other):
+        ours = other is not None and other.metadata.get(SOURCE_MARK) == live.physical
+        if other is not None and ours and not taken and not found(complete, other):
             return one, useless
     return f"{name}__v{highest + 1}", useless
 
 
-def _switch(desired: Desired, old: str, target: str, world: World) -> tuple[list[Operation], tuple[str, ...]]:
+def _switch(
+    desired: Desired, live: Live, target: str, world: World
+) -> tuple[list[Operation], tuple[str, ...], list[str]]:
     """All aliases of the old collection in one atomic call, and, where that is asked, the end of the old one."""
-    marker = building_alias(desired.name)
-    pointing = {alias for alias, to in world.aliases.items() if to == old and alias != marker}
+    marker, old = building_alias(desired.name), live.physical
+    pointing = world.readers(desired.name, old)
     wanted = replace(desired, aliases=tuple(sorted({*(desired.aliases or ()), *pointing})))
     if not desired.drop_old:
-        return alias_steps(wanted, target, world, {"delete_alias": {"alias_name": marker}}), ()
+        return alias_steps(wanted, target, world, {"delete_alias": {"alias_name": marker}}), (), []
     after = replace(
         world,
         names=world.names | {target},
         aliases={**world.aliases, **dict.fromkeys(wanted.aliases or (), target), marker: target},
     )
-    gone = tuple(olds(desired, after, target))
-    steps = [*alias_steps(wanted, target, world), *_deletions(gone), *_finish(desired, target, after)]
-    return steps, gone
+    gone = tuple(sorted({old, *left_behind(desired, world, live)}))
+    # Of the one that is copied there is a snapshot already.
+    steps = [*alias_steps(wanted, target, world), *_backups(desired, gone, world), *_deletions(gone, world)]
+    return [*steps, *_finish(desired, target, after, gone)], gone, _kept(desired, olds(desired, after, target), gone)
 
 
-def left_over(desired: Desired, live: Live, world: World) -> tuple[list[Operation], tuple[str, ...]]:
+def left_over(desired: Desired, live: Live, world: World) -> tuple[list[Operation], tuple[str, ...], list[str]]:
     """What a rebuild that was cut off, or that kept the old collection, still has to do."""
     name, current = desired.name, live.physical
     marked = world.aliases.get(building_alias(name))
     steps: list[Operation] = []
     gone: tuple[str, ...] = ()
+    said: list[str] = []
     rebuilds = desired.on_immutable == "rebuild"
-    if rebuilds and marked in world.others and marked != current:
+    if rebuilds and marked in world.others and marked != current and not world.readers(name, str(marked)):
         steps.append(_unfinished(str(marked)))
     if rebuilds and desired.drop_old:
-        gone = tuple(olds(desired, world, current))
-        for old in gone:
-            points = world.others[old].points if old in world.others else 0
-            if points and desired.backup:
-                steps.append(Operation("snapshot", old, f"snapshot collection {old} ({points} points)"))
-        steps += _deletions(gone)
+        gone = tuple(left_behind(desired, world, live))
+        said = _kept(desired, olds(desired, world, current), gone)
+        steps += [*_backups(desired, gone, world), *_deletions(gone, world)]
     if current != name and (name not in world.names or name in gone):
-        steps += _finish(desired, current, world)
+        steps += _finish(desired, current, world, gone)
     elif rebuilds and marked == current:
         actions = [{"delete_alias": {"alias_name": building_alias(name)}}]
         steps.append(Operation("aliases", current, f"mark {current} as finished", {"actions": actions}))
-    return steps, gone
+    return steps, gone, said
 
 
-def _deletions(collections: Iterable[str]) -> list[Operation]:
-    return [Operation("delete", old, f"delete old collection {old}") for old in collections]
+def removal(desired: Desired, live: Live, world: World) -> list[Operation]:
+    name = desired.name
+    old = sorted({*left_behind(desired, world, live), *({name} & world.names)} - {live.physical})
+    points = live.points + sum(_points(one, world) for one in old)
+    if points and desired.confirm_data_loss != name:
+        raise StackError(
+            f"collection {name!r} holds {points} points, which state: absent would destroy; "
+            f"set confirm_data_loss: {name} if that is meant",
+            points_lost=points,
+        )
+    steps = []
+    if live.points and desired.backup:
+        steps.append(Operation("snapshot", live.physical, f"snapshot collection {name} ({live.points} points)"))
+    # The newest last: until then the next run still finds what it has to finish.
+    steps += [*_backups(desired, old, world), *_deletions(old, world)]
+    return [*steps, Operation("delete", live.physical, f"delete collection {name} ({live.points} points)")]
 
 
-def _finish(desired: Desired, current: str, world: World) -> list[Operation]:
+def _points(collection: str, world: World) -> int:
+    known = [*world.live.values(), *world.others.values()]
+    return next((live.points for live in known if live.physical == collection), 0)
+
+
+def _backups(desired: Desired, collections: Iterable[str], world: World) -> list[Operation]:
+    counted = [(one, _points(one, world)) for one in collections if desired.backup and one in world.others]
+    return [
+        Operation("snapshot", one, f"snapshot collection {one} ({points} points)") for one, points in counted if points
+    ]
+
+
+def _deletions(collections: Iterable[str], world: World) -> list[Operation]:
+    return [
+        Operation("delete", old, f"delete old collection {old} ({_points(old, world)} points)") for old in collections
+    ]
+
+
+def _kept(desired: Desired, older: Iterable[str], gone: Iterable[str]) -> list[str]:
+    kept = sorted({*older} - {*gone})
+    if not kept:
+        return []
+    return [
+        f"collection {desired.name}: drop_old leaves {', '.join(kept)}, which no rebuild is known to have made or "
+        "left; what nobody needs of that, delete by its own name with state: absent"
+    ]
+
+
+def _finish(desired: Desired, current: str, world: World, gone: Iterable[str]) -> list[Operation]:
     """Once its old collection is gone the name becomes an alias, and the mark goes in the same call."""
     name, marker = desired.name, building_alias(desired.name)
     actions: list[dict[str, Any]] = []
     words = []
-    if name not in world.aliases:
+    if name not in world.aliases and (name not in world.names or name in gone):
         actions.append({"create_alias": {"collection_name": current, "alias_name": name}})
         words.append(f"create alias {name} of {current}")
     if world.aliases.get(marker) == current:

@@ -28,6 +28,8 @@ SINCE: dict[str, schema.Version] = {
     "strict_mode_config": schema.STRICT_MODE,
     "read_fan_out_delay_ms": (1, 17),
 }
+# In a rebuilt collection's metadata: the collection that it was copied from.
+SOURCE_MARK = "planner_memory_rebuilt_from"
 # Sections of which the server keeps what a PATCH does not name.
 MERGED = {"hnsw_config": schema.HNSW, "optimizers_config": schema.OPTIMIZERS, "strict_mode_config": schema.STRICT}
 
@@ -146,7 +148,13 @@ class World:
         if name in self.names:
             return name
         # A rebuild that deletes the old collection was cut off after that, which it does when the new one is filled.
-        return self.aliases.get(building_alias(name))
+        marked = self.aliases.get(building_alias(name), "")
+        return marked if version_of(name, marked) else None
+
+    def readers(self, name: str, collection: str) -> list[str]:
+        """The aliases of a collection but the mark of an unfinished rebuild."""
+        marker = building_alias(name)
+        return sorted(alias for alias, to in self.aliases.items() if to == collection and alias != marker)
 
     def versions(self, name: str) -> list[str]:
         return [one for one in self.names if version_of(name, one)]

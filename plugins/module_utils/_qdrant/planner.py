@@ -10,13 +10,19 @@ from typing import Any, Iterable, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import immutable, patch
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import Desired, Live, World
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    Desired,
+    Live,
+    World,
+    building_alias,
+    version_of,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.steps import (
     alias_steps,
     creation,
     index_changes,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import live_view, olds, wanted_view
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import live_view, wanted_view
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 REBUILDING_SECTIONS = ("hnsw_config", "quantization_config", "vectors")
@@ -56,37 +62,28 @@ def _refuse_names(desired: Desired, world: World) -> None:
             f"name is {desired.name!r}, which is an alias of {target!r} on the server; "
             f"declare {target!r}, or remove the alias with qdrant_alias"
         )
+    marker = building_alias(desired.name)
+    marked = world.aliases.get(marker)
+    if desired.on_immutable == "rebuild" and marked is not None and not version_of(desired.name, marked):
+        raise StackError(
+            f"{desired.name}: alias {marker} is what a rebuild marks its unfinished copy {desired.name}__vN with, but "
+            f"it points to {marked!r}, so nothing was touched; remove it with qdrant_alias, or give it another name"
+        )
 
 
 def _one(desired: Desired, world: World) -> tuple[list[Operation], str, tuple[str, ...], list[str]]:
     """The steps of one collection, what will hold its points, what will be gone, and what else to say."""
     live = world.live.get(desired.name)
     if not desired.present:
-        return (_removal(desired, live, world) if live is not None else []), desired.name, (), []
+        return (immutable.removal(desired, live, world) if live is not None else []), desired.name, (), []
     if live is None:
         return [*creation(desired), *alias_steps(desired, desired.name, world)], desired.name, (), []
     if immutable.found(desired, live):
         make = immutable.rebuilding if desired.on_immutable == "rebuild" else immutable.recreating
         return make(desired, live, world)
     steps = [*patch.steps(desired, live), *index_changes(desired, live)]
-    tail, gone = immutable.left_over(desired, live, world)
-    return [*steps, *alias_steps(desired, live.physical, world), *tail], live.physical, gone, []
-
-
-def _removal(desired: Desired, live: Live, world: World) -> list[Operation]:
-    name = desired.name
-    if live.points and desired.confirm_data_loss != name:
-        raise StackError(
-            f"collection {name!r} holds {live.points} points, which state: absent would destroy; "
-            f"set confirm_data_loss: {name} if that is meant",
-            points_lost=live.points,
-        )
-    steps = []
-    if live.points and desired.backup:
-        steps.append(Operation("snapshot", live.physical, f"snapshot collection {name} ({live.points} points)"))
-    # The newest last: until then the next run still finds what it has to finish.
-    steps += [Operation("delete", old, f"delete old collection {old}") for old in olds(desired, world, live.physical)]
-    return [*steps, Operation("delete", live.physical, f"delete collection {name} ({live.points} points)")]
+    tail, gone, said = immutable.left_over(desired, live, world)
+    return [*steps, *alias_steps(desired, live.physical, world), *tail], live.physical, gone, said
 
 
 def _warnings(desired: Desired, live: Optional[Live], steps: list[Operation]) -> list[str]:

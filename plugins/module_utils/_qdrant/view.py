@@ -11,9 +11,11 @@ from typing import Any, Mapping, Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
     MERGED,
     PARAMS,
+    SOURCE_MARK,
     Desired,
     Live,
     World,
+    building_alias,
     version_of,
 )
 
@@ -78,11 +80,28 @@ def wanted_view(desired: Desired, world: World, physical: str, gone: tuple[str, 
 
 
 def olds(desired: Desired, world: World, physical: str) -> list[str]:
-    """The collections that rebuilds left behind."""
+    """The collections that have the names of what rebuilds leave behind; ``left_behind`` knows which are."""
     name, newest = desired.name, version_of(desired.name, physical)
     if not newest:
         return []
     return sorted(one for one in world.names if one == name or 0 < version_of(name, one) < newest)
+
+
+def left_behind(desired: Desired, world: World, live: Live) -> list[str]:
+    """The old collections that rebuilds copied this one from, one after the other, as their marks say."""
+    older = olds(desired, world, live.physical)
+    found: list[str] = []
+    is_now: Optional[Live] = live
+    while is_now is not None:
+        source = is_now.metadata.get(SOURCE_MARK)
+        if source not in older or source in found:
+            break
+        found.append(source)
+        is_now = world.others.get(source)
+    # A server before 1.16 keeps no marks; what a rebuild had no time to finish is known by its alias.
+    if desired.name in older and world.aliases.get(building_alias(desired.name)) == live.physical:
+        found.append(desired.name)
+    return sorted({*found})
 
 
 def vector_view(wanted: Mapping[str, Any], live: Optional[Mapping[str, Any]]) -> Optional[dict[str, Any]]:

@@ -10,7 +10,7 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Where Qdrant's REST interface answers.
+      - Where Qdrant's REST interface answers, with C(http://) or C(https://).
       - If not given, the environment variable E(QDRANT_URL) is used, and then V(http://127.0.0.1:6333).
     type: str
     default: http://127.0.0.1:6333
@@ -32,9 +32,10 @@ options:
     default: 30
   retries:
     description:
-      - How often a refused connection and an answer 429, 502, 503 or 504 are tried again, after half a second,
-        doubling, or as long as C(Retry-After) says, at most a minute.
-      - A POST or PATCH is repeated only when it never left this host.
+      - How often a refused connection and an answer 429, 502, 503 or 504 are tried again, at once and then
+        after one second, doubling, or as long as C(Retry-After) says, at most a minute.
+      - A POST or PATCH that writes is repeated only when it never left this host; a POST that only reads, as the copy
+        of a rebuild does page by page, is repeated as a GET is.
     type: int
     default: 3
 requirements:

@@ -91,9 +91,9 @@ class Http:
     :param base_url: scheme, host and port, with or without a trailing slash
     :param headers: sent with every request; values of names in ``secrets`` never show in messages
     :param timeout: seconds for connecting and for each read
-    :param retries: how often a refused connection or a 429/502/503/504 is tried again, 0.5 s doubling,
-        or as long as ``Retry-After`` says, at most a minute; a POST or PATCH is repeated only when it never left
-        this host
+    :param retries: how often a refused connection or a 429/502/503/504 is tried again, at once and then
+        after 1 s, doubling, or as long as ``Retry-After`` says, at most a minute; a POST or PATCH is repeated only
+        when it never left this host, or when it only reads and its status is no answer
     :param read_only: refuse every request that could write (check mode)
     :param secrets: strings that are replaced by ``***`` in every message
     :param explain: picks the server's own message out of a decoded error body
@@ -133,16 +133,15 @@ class Http:
                 )
         self._session.headers.update(headers or {})
         self._session.verify = (ca_path or True) if validate_certs else False
-        adapter = HTTPAdapter(
-            max_retries=BoundedRetry(
-                total=retries,
-                backoff_factor=0.5,
-                status_forcelist=REPEATABLE_STATUS,
-                allowed_methods=REPEATABLE_METHODS,
-                respect_retry_after_header=True,
-                raise_on_status=False,
-            )
+        self._patience = BoundedRetry(
+            total=retries,
+            backoff_factor=0.5,
+            status_forcelist=REPEATABLE_STATUS,
+            allowed_methods=REPEATABLE_METHODS,
+            respect_retry_after_header=True,
+            raise_on_status=False,
         )
+        adapter = HTTPAdapter(max_retries=self._patience)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -174,7 +173,7 @@ class Http:
 
         :param path: begins with a slash
         :param expect: status codes that are an answer rather than an error
-        :param reads: this POST changes nothing on the server (a search, a login)
+        :param reads: this POST changes nothing on the server (a search, a login), so it is repeated as a GET is
         :raises ApiError: any other status
         :raises Unreachable: no answer
         :raises ReadOnlyError: a write in check mode
@@ -186,10 +185,17 @@ class Http:
             self.reads_count += 1
         else:
             self.writes_count += 1
+        busy = {*REPEATABLE_STATUS} - {*expect} if safe and method not in REPEATABLE_METHODS else set()
+        patience = self._patience
         try:
-            response = self._session.request(
-                method, self.base_url + path, json=json, params=params, timeout=self.timeout, allow_redirects=False
-            )
+            while True:
+                response = self._session.request(
+                    method, self.base_url + path, json=json, params=params, timeout=self.timeout, allow_redirects=False
+                )
+                if response.status_code not in busy or not patience.total:
+                    break
+                patience = patience.increment(method, path, response=response.raw)
+                patience.sleep(response.raw)
         except requests.RequestException as error:
             raise Unreachable(
                 self.mask(f"{method} {self.base_url}{path} got no answer: {_cause(error)}"), url=self.base_url

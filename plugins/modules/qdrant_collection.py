@@ -44,6 +44,7 @@ options:
   vectors:
     description:
       - The unnamed vector as a dictionary with C(size) and C(distance), or a dictionary of such dictionaries by name.
+        An unnamed vector beside named ones has the name V("").
       - C(distance) is one of C(Cosine), C(Dot), C(Euclid), C(Manhattan).
       - C(on_disk), C(memory), C(hnsw_config) and C(quantization_config) are changed in place. C(size), C(distance),
         C(datatype) and C(multivector_config) are given at creation; see O(on_immutable).
@@ -87,6 +88,8 @@ options:
   hnsw_config:
     description:
       - Settings of the vector index, such as C(m) and C(ef_construct), under Qdrant's names.
+      - Changed in place, and Qdrant rebuilds the vector indexes in the background; where there are points, a warning
+        says so.
     type: dict
   optimizers_config:
     description:
@@ -96,6 +99,7 @@ options:
     description:
       - "Quantization under Qdrant's names, such as V({scalar: {type: int8}})."
       - An empty dictionary means that there is none.
+      - Changed in place, and Qdrant rebuilds the vector indexes in the background, as for O(hnsw_config).
     type: dict
   wal_config:
     description:
@@ -108,6 +112,7 @@ options:
   metadata:
     description:
       - Notes about the collection. Keys that are not named stay; a key with no value is deleted. Takes Qdrant 1.16.
+      - Each value is given whole. Within it a key with no value is as one that is not there.
     type: dict
   payload_indexes:
     description:
@@ -136,6 +141,8 @@ options:
         new one. The old collection stays until O(drop_old). Points cannot be copied where the size of a vector changes.
       - V(recreate) deletes the collection and makes it anew without its points. O(confirm_data_loss) must say so a
         second time.
+      - After V(rebuild), go on declaring O(aliases). Without them the declared name is the old collection as long as it
+        is there; a warning says so.
       - Both make a snapshot first; see O(backup).
     type: str
     choices: [fail, rebuild, recreate]

@@ -136,7 +136,12 @@ class Client:
 
 
 def _result_of(answer: Answer) -> Any:
-    body = answer.json
+    try:
+        body = answer.json
+    except ApiError as error:
+        raise ApiError(
+            answer.method, answer.path, answer.status, error.server_message, "check that url is Qdrant's REST interface"
+        ) from None
     if not isinstance(body, Mapping) or "result" not in body:
         raise ApiError(
             answer.method,

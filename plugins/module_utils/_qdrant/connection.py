@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible.module_utils.basic import env_fallback
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import TRANSPORT_SPEC, Http
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
 
@@ -29,9 +30,14 @@ def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
         from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded
 
         return Embedded(params["path"], read_only=read_only)
+    url = params["url"]
+    if not url.lower().startswith(("http://", "https://")):
+        raise StackError(
+            f"url is {url!r}, which has no scheme; write it as http://{url.split('://')[-1]} or with https://"
+        )
     key = params["api_key"] or ""
     headers = {"api-key": key} if key else {}
-    http = Http.from_params(params["url"], params, headers=headers, read_only=read_only, secrets=[key], explain=explain)
+    http = Http.from_params(url, params, headers=headers, read_only=read_only, secrets=[key], explain=explain)
     return Client(http, has_key=bool(key))
 
 

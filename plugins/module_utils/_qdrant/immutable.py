@@ -164,7 +164,7 @@ def whole(desired: Desired, live: Live) -> Desired:
 
 def _vectors(wanted: Optional[Mapping[str, Any]], live: Mapping[str, Any]) -> Optional[dict[str, Any]]:
     declared = dict(wanted or {})
-    if declared and ("" in declared) != ("" in live):
+    if declared and ("" in declared) != ("" in live) and not {*declared} & {*live}:
         return declared
     return {name: {**_given(live.get(name) or {}), **declared.get(name, {})} for name in {**live, **declared}} or None
 

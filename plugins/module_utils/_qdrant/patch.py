@@ -19,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     plain,
     quantization_view,
     told,
+    without_nulls,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 
@@ -31,7 +32,7 @@ def creation_body(desired: Desired) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if desired.vectors is not None:
         bodies = {name: _without_disabled(vector) for name, vector in sorted(desired.vectors.items())}
-        body["vectors"] = bodies.get("", bodies)
+        body["vectors"] = bodies[""] if {*bodies} == {""} else bodies
     for option in ("sparse_vectors", "shard_number", "sharding_method", *PARAMS, *MERGED, "wal_config"):
         value = getattr(desired, option)
         if value is not None and option not in PATCH_ONLY_PARAMS:
@@ -67,7 +68,11 @@ def steps(desired: Desired, live: Live) -> list[Operation]:
         if wanted is not None and wanted != getattr(live, option):
             body.setdefault("params", {})[option] = wanted
             said.append((option, getattr(live, option), wanted))
-    different = {key: value for key, value in (desired.metadata or {}).items() if live.metadata.get(key) != value}
+    different = {
+        key: value
+        for key, value in (desired.metadata or {}).items()
+        if without_nulls(live.metadata.get(key)) != without_nulls(value)
+    }
     if different:
         body["metadata"] = plain(different)
         said += [(f"metadata.{key}", live.metadata.get(key), value) for key, value in sorted(different.items())]

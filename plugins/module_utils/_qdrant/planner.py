@@ -40,7 +40,7 @@ def plan(desired: Iterable[Desired], world: World) -> Plan:
     for one in desired:
         steps, physical, gone, said = _one(one, world)
         operations += steps
-        warnings += [*said, *_warnings(one, world.live.get(one.name), steps)]
+        warnings += [*said, *_shadowed(one, world), *_warnings(one, world.live.get(one.name), steps)]
         after[one.name] = wanted_view(one, world, physical, gone)
     return Plan(before=view(desired, world), after=after, operations=tuple(operations), warnings=tuple(warnings))
 
@@ -84,6 +84,20 @@ def _one(desired: Desired, world: World) -> tuple[list[Operation], str, tuple[st
     steps = [*patch.steps(desired, live), *index_changes(desired, live)]
     tail, gone, said = immutable.left_over(desired, live, world)
     return [*steps, *alias_steps(desired, live.physical, world), *tail], live.physical, gone, said
+
+
+def _shadowed(desired: Desired, world: World) -> list[str]:
+    """Readers have moved on to a rebuilt copy, and this declaration names the old collection."""
+    name = desired.name
+    served = {one: world.readers(name, one) for one in world.versions(name)}
+    newest = max((one for one in served if served[one]), key=lambda one: version_of(name, one), default=None)
+    if not desired.present or newest is None or world.current(desired) != name:
+        return []
+    aliases = ", ".join(served[newest])
+    return [
+        f"collection {name}: this manages the collection of that name, though alias {aliases} serves {newest}, which a "
+        f"rebuild makes; declare aliases: [{aliases}] to manage {newest}, and see drop_old"
+    ]
 
 
 def _warnings(desired: Desired, live: Optional[Live], steps: list[Operation]) -> list[str]:

@@ -87,7 +87,7 @@ class Collections:
             one.aliases is not None
             or (one.name not in names and one.present)
             or one.on_immutable != "fail"
-            or f"{one.name}__v2" in names
+            or (one.name in names and any(name.startswith(f"{one.name}__v") for name in names))
             for one in self.desired
         ) or any(model.version_of(one.name, name) for one in self.desired if one.name not in names for name in names)
 

@@ -52,9 +52,10 @@ def library() -> Any:
 class SdkHttp:
     """A transport over the connection of Qdrant's own client."""
 
-    def __init__(self, client: Any, *, read_only: bool, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, client: Any, url: str, *, read_only: bool, secrets: Iterable[str] = ()) -> None:
         # The client closes its connection when nobody holds it any more.
         self._client = client
+        self._url = url.rstrip("/")
         self._api = client.http.client
         self._read_only = read_only
         self._secrets = [secret for secret in secrets if secret]
@@ -89,7 +90,7 @@ class SdkHttp:
             source = error.source
             if type(source).__name__ == "ValidationError":
                 raise ApiError(method, path, 200, "expected JSON, got something else", "check url") from None
-            raise Unreachable(self._mask(f"{method} {path} got no answer: {source}")) from None
+            raise Unreachable(self._mask(f"{method} {self._url}{path} got no answer: {source}")) from None
         except QdrantException as error:
             raise ApiError(method, path, 429, self._mask(str(error))) from None
         return Answer(method, path, 200, {"Content-Type": "application/json"}, jsonlib.dumps(body))
@@ -105,7 +106,7 @@ def connect_sdk(url: str, api_key: Optional[str], timeout: float, *, read_only: 
     client = library().QdrantClient(
         url=url, api_key=api_key, timeout=max(1, round(timeout)), prefer_grpc=False, check_compatibility=False
     )
-    return Client(SdkHttp(client, read_only=read_only, secrets=[api_key or ""]), has_key=bool(api_key))
+    return Client(SdkHttp(client, url, read_only=read_only, secrets=[api_key or ""]), has_key=bool(api_key))
 
 
 class Embedded(Client):
@@ -213,7 +214,7 @@ class Embedded(Client):
             if "hnsw_config" in change:
                 vectors[vector]["hnsw_config"] = {**vectors[vector].get("hnsw_config", {}), **change["hnsw_config"]}
             _quantize(vectors[vector], change)
-        params["vectors"] = vectors.get("", vectors)
+        params["vectors"] = vectors[""] if {*vectors} == {""} else vectors
         for vector, change in body.get("sparse_vectors", {}).items():
             sparse = params["sparse_vectors"][vector]
             sparse.update({key: value for key, value in change.items() if key != "index"})

@@ -48,7 +48,7 @@ def live_view(desired: Desired, world: World) -> Optional[dict[str, Any]]:
     if desired.quantization_config is not None:
         shown["quantization_config"] = quantization_view(desired.quantization_config, live.quantization_config)
     if desired.metadata is not None:
-        shown["metadata"] = {key: plain(live.metadata.get(key)) for key in sorted(desired.metadata)}
+        shown["metadata"] = {key: without_nulls(live.metadata.get(key)) for key in sorted(desired.metadata)}
     if desired.payload_indexes is not None:
         shown["payload_indexes"] = _indexes_view(desired, live)
     if desired.aliases is not None:
@@ -68,9 +68,11 @@ def wanted_view(desired: Desired, world: World, physical: str, gone: tuple[str, 
         shown["vectors"] = {name: plain(vector) for name, vector in sorted(desired.vectors.items())}
     if desired.sparse_vectors is not None:
         shown["sparse_vectors"] = {name: plain(vector) for name, vector in sorted(desired.sparse_vectors.items())}
-    for section in (*FIXED, *PARAMS, *MERGED, "wal_config", "quantization_config", "metadata", "payload_indexes"):
+    for section in (*FIXED, *PARAMS, *MERGED, "wal_config", "quantization_config", "payload_indexes"):
         if getattr(desired, section) is not None:
             shown[section] = plain(getattr(desired, section))
+    if desired.metadata is not None:
+        shown["metadata"] = {key: without_nulls(value) for key, value in sorted(desired.metadata.items())}
     if desired.aliases is not None:
         shown["aliases"] = dict.fromkeys(desired.aliases, physical)
     if desired.on_immutable == "rebuild":
@@ -152,6 +154,13 @@ def projected(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, A
 
 def plain(data: Any) -> Any:
     return {key: plain(value) for key, value in sorted(data.items())} if isinstance(data, Mapping) else data
+
+
+def without_nulls(data: Any) -> Any:
+    """Within a value of the metadata a key without a value is one that is not there: the server drops it."""
+    if not isinstance(data, Mapping):
+        return data
+    return {key: without_nulls(value) for key, value in sorted(data.items()) if value is not None}
 
 
 def changes(wanted: Any, live: Any, path: str) -> list[tuple[str, Any, Any]]:

@@ -94,7 +94,7 @@ def test_it_makes_the_specified_collections_once(script: Script, tmp_path: Path)
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["--url", "http://127.0.0.1:1"], 1, "GET /collections got no answer"),
+        (["--url", "http://127.0.0.1:1"], 1, "GET http://127.0.0.1:1/collections got no answer"),
         (["--only", "nope"], 2, "--only is 'nope'"),
         (["--definitions", "/none/such"], 2, "/none/such cannot be read"),
         (["--path", "/dev/null/x"], 1, "which cannot be used"),

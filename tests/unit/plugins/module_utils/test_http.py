@@ -79,6 +79,31 @@ def test_a_post_is_sent_once_however_busy_the_server_is() -> None:
         Http(BASE).post("/x", json={})
 
 
+@responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)
+def test_a_post_that_only_reads_is_repeated_as_a_get_is() -> None:
+    for status in (503, 429, 502):
+        responses.post(f"{BASE}/scroll", status=status, headers={"Retry-After": "0"})
+    responses.post(f"{BASE}/scroll", json={"points": []})
+    responses.post(f"{BASE}/login", status=429)
+    responses.post(f"{BASE}/scroll", status=503, json={"message": "busy"})
+    client = Http(BASE)
+    assert client.post("/scroll", json={}, reads=True).json == {"points": []}
+    assert client.post("/login", expect=(200, 429), reads=True).status == 429
+    with pytest.raises(ApiError, match="POST /scroll answered 503: busy"):
+        Http(BASE, retries=0).post("/scroll", reads=True)
+
+
+def test_the_first_repeat_is_at_once_and_the_next_after_a_second_doubling(monkeypatch: pytest.MonkeyPatch) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("time.sleep", naps.append)
+    with responses.RequestsMock() as busy:
+        busy.post(f"{BASE}/scroll", status=503)
+        with pytest.raises(ApiError, match="503"):
+            Http(BASE, retries=4).post("/scroll", reads=True)
+        assert len(busy.calls) == 5
+    assert naps == [1.0, 2.0, 4.0]
+
+
 @responses.activate
 def test_an_error_carries_status_path_and_the_servers_words() -> None:
     responses.get(f"{BASE}/x", status=404, json={"status": {"error": "no such thing"}})

@@ -6,80 +6,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
-    COLLECTION_SPEC,
-    desired_from_params,
-)
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
+from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, law, run
 from tests.support.standin import Killed, StandIn
-
-SMALL = {"size": 4, "distance": "Cosine"}
-EMPTY = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
-POINTS = [{"id": n, "vector": [n, 1, 0.5, 0], "payload": {"n": n, "kind": "ab"[n % 2]}} for n in range(1, 31)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that can be: the engine gives each collection some 64 MB of files."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 2**30:
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as made:
-        yield Path(made)
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[StandIn]:
-    found = StandIn(folder)
-    yield found
-    found.store.close()
-
-
-def run(server: StandIn, *rows: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    desired = desired_from_params({"collections": [{**EMPTY, **row} for row in rows]})
-    server.read_only = check
-    server.writes, server.reads = [], []
-    try:
-        return reconcile(Collections(server.client(), desired, wait_seconds=5), check_mode=check)
-    finally:
-        server.read_only = False
-
-
-def law(server: StandIn, *rows: dict[str, Any]) -> list[str]:
-    """Predict, do, do again; what was done."""
-    before = server.everything()
-    predicted = run(server, *rows, check=True)
-    assert server.everything() == before
-    real = run(server, *rows)
-    assert (real["changed"], real["diff"], real["actions"]) == (True, predicted["diff"], predicted["actions"])
-    settled = server.everything()
-    again = run(server, *rows)
-    assert (again["changed"], again["actions"], server.writes) == (False, [], [])
-    assert again["diff"]["before"] == again["diff"]["after"]
-    assert server.everything() == settled
-    return real["actions"]
-
-
-def filled(server: StandIn, name: str = "c", **more: Any) -> None:
-    run(server, {"name": name, "vectors": SMALL, **more})
-    server.result("PUT", f"/collections/{name}/points?wait=true", {"points": POINTS})
-
-
-def count(server: StandIn, name: str = "c") -> int:
-    return server.result("POST", f"/collections/{name}/points/count", {"exact": True})["count"]
-
 
 IN_PLACE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     **{
@@ -256,9 +191,6 @@ def test_recreating_keeps_aliases_and_what_is_not_declared(server: StandIn) -> N
     assert server.result("GET", "/collections/live")["config"]["hnsw_config"]["m"] == 24
 
 
-REBUILD = {"name": "c", "vectors": {**SMALL, "distance": "Dot"}, "aliases": ["live"], "on_immutable": "rebuild"}
-
-
 def test_a_rebuild_moves_the_alias_to_a_copy_and_keeps_the_old_collection(server: StandIn) -> None:
     filled(server, aliases=["live"], hnsw_config={"m": 24}, payload_indexes={"kind": "keyword"})
     server.result(
@@ -293,95 +225,6 @@ def test_a_rebuild_moves_the_alias_to_a_copy_and_keeps_the_old_collection(server
     assert list(server.everything()["collections"]) == ["c__v3"]
     law(server, {"name": "c", "aliases": ["live"], "state": "absent", "confirm_data_loss": "c"})
     assert server.everything() == {"collections": {}, "aliases": []}
-
-
-def _foreign(server: StandIn, name: str) -> None:
-    server.result("PUT", f"/collections/{name}", {"vectors": {"size": 4, "distance": "Dot"}})
-    server.result("PUT", f"/collections/{name}/points?wait=true", {"points": POINTS[:5]})
-
-
-def _alias(server: StandIn, alias: str, name: str) -> None:
-    actions = [{"create_alias": {"collection_name": name, "alias_name": alias}}]
-    server.result("POST", "/collections/aliases", {"actions": actions})
-
-
-def test_a_rebuild_that_drops_the_old_keeps_what_other_people_made(server: StandIn) -> None:
-    filled(server, aliases=["live"])
-    for name in ("c__v1", "c__v2"):
-        _foreign(server, name)
-    wanted = {**REBUILD, "drop_old": True}
-    predicted = run(server, wanted, check=True)
-    assert "drop_old leaves c__v1, c__v2, which no rebuild is known to have made or left" in str(predicted["warnings"])
-    law(server, wanted)
-    assert list(server.everything()["collections"]) == ["c__v1", "c__v2", "c__v3"]
-    assert (count(server, "c__v1"), count(server, "c__v2"), count(server, "c")) == (5, 5, 30)
-    assert "c__v1, c__v2" in str(run(server, wanted)["warnings"])
-
-
-def test_collections_that_others_versioned_are_not_dropped_afterwards(server: StandIn) -> None:
-    filled(server)
-    for name in ("c__v1", "c__v2"):
-        _foreign(server, name)
-    _alias(server, "live", "c__v2")
-    before = server.everything()
-    kept = run(server, {**REBUILD, "drop_old": True})
-    assert (kept["changed"], server.everything()) == (False, before)
-    assert "drop_old leaves c, c__v1," in str(kept["warnings"])
-    # A rebuild of ours then copies theirs, and takes that alone along.
-    law(server, {**REBUILD, "vectors": {**SMALL, "distance": "Euclid"}, "drop_old": True})
-    assert list(server.everything()["collections"]) == ["c", "c__v1", "c__v3"]
-    assert server.everything()["aliases"] == [("live", "c__v3")]
-    # Nor does a removal take what nobody asked for.
-    law(server, {"name": "c", "aliases": ["live"], "state": "absent", "confirm_data_loss": "c"})
-    assert list(server.everything()["collections"]) == ["c__v1"]
-
-
-def test_all_that_several_rebuilds_left_is_dropped_after_a_snapshot_of_each(server: StandIn) -> None:
-    filled(server, aliases=["live"])
-    run(server, REBUILD)
-    third = {**REBUILD, "vectors": {**SMALL, "distance": "Euclid"}}
-    run(server, third)
-    assert list(server.everything()["collections"]) == ["c", "c__v2", "c__v3"]
-    assert law(server, {**third, "vectors": {**SMALL, "distance": "Manhattan"}, "drop_old": True})[-8:-1] == [
-        "wait until c__v4 is ready",
-        "move alias live from c__v3 to c__v4",
-        "snapshot collection c (30 points)",
-        "snapshot collection c__v2 (30 points)",
-        "delete old collection c (30 points)",
-        "delete old collection c__v2 (30 points)",
-        "delete old collection c__v3 (30 points)",
-    ]
-    assert list(server.everything()["collections"]) == ["c__v4"]
-
-
-def test_the_mark_of_a_rebuild_on_a_foreign_collection_is_an_error(server: StandIn) -> None:
-    filled(server, aliases=["live"])
-    _foreign(server, "other")
-    _alias(server, "c__building", "other")
-    before = server.everything()
-    declared = {"name": "c", "vectors": SMALL, "aliases": ["live"], "on_immutable": "rebuild"}
-    for wanted in (declared, REBUILD):
-        with pytest.raises(StackError, match=r"alias c__building .* points to 'other', so nothing was touched; remove"):
-            run(server, wanted)
-    assert (server.everything(), server.writes) == (before, [])
-    assert run(server, {**declared, "on_immutable": "fail"})["changed"] is False
-
-
-def test_a_point_that_is_deleted_between_a_kill_and_the_next_run_wedges_no_rebuild(server: StandIn) -> None:
-    filled(server, aliases=["live"])
-    # Snapshot, collection, mark, and the page of points.
-    server.writes, server.kill_at = [], 3
-    with pytest.raises(Killed):
-        run(server, REBUILD)
-    server.kill_at = None
-    assert count(server, "c__v2") == 30
-    server.result("POST", "/collections/c/points/delete?wait=true", {"points": [1, 2, 3]})
-    assert law(server, REBUILD)[1:4] == [
-        "delete c__v2, left unfinished by an earlier rebuild",
-        "create collection c__v2 (4 Dot)",
-        "mark c__v2 as unfinished (alias c__building)",
-    ]
-    assert count(server, "live") == 27
 
 
 def test_a_rebuild_says_that_cosine_has_forgotten_the_length_of_vectors(server: StandIn) -> None:

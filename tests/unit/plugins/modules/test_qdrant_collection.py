@@ -388,3 +388,17 @@ def test_a_collection_to_be_made_needs_vectors() -> None:
     listed()
     aliased()
     assert "'c' does not exist and vectors is not given" in refused(name="c")
+
+
+@scripted
+def test_a_url_without_scheme_or_of_something_else_says_the_way_out() -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        run_module("qdrant_collection", {**ONE, "url": "qdrant.test:6333"})
+    assert caught.value.result["msg"] == (
+        "url is 'qdrant.test:6333', which has no scheme; write it as http://qdrant.test:6333 or with https://"
+    )
+    responses.get(f"{BASE}/collections", body="<html>Hello</html>", content_type="text/html")
+    with pytest.raises(ModuleFailed) as caught:
+        run_module("qdrant_collection", {**ONE, "url": BASE})
+    assert "expected JSON, got text/html" in caught.value.result["msg"]
+    assert caught.value.result["msg"].endswith("; check that url is Qdrant's REST interface")

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole reconciliations of Qdrant collections on the stand-in in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COLLECTION_SPEC,
+    desired_from_params,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
+
+from tests.support.standin import StandIn
+
+SMALL = {"size": 4, "distance": "Cosine"}
+EMPTY = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
+POINTS = [{"id": n, "vector": [n, 1, 0.5, 0], "payload": {"n": n, "kind": "ab"[n % 2]}} for n in range(1, 31)]
+REBUILD = {"name": "c", "vectors": {**SMALL, "distance": "Dot"}, "aliases": ["live"], "on_immutable": "rebuild"}
+
+
+def run(server: StandIn, *rows: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    desired = desired_from_params({"collections": [{**EMPTY, **row} for row in rows]})
+    server.read_only = check
+    server.writes, server.reads = [], []
+    try:
+        return reconcile(Collections(server.client(), desired, wait_seconds=5), check_mode=check)
+    finally:
+        server.read_only = False
+
+
+def law(server: StandIn, *rows: dict[str, Any]) -> list[str]:
+    """Predict, do, do again; what was done."""
+    before = server.everything()
+    predicted = run(server, *rows, check=True)
+    assert server.everything() == before
+    real = run(server, *rows)
+    assert (real["changed"], real["diff"], real["actions"]) == (True, predicted["diff"], predicted["actions"])
+    settled = server.everything()
+    again = run(server, *rows)
+    assert (again["changed"], again["actions"], server.writes) == (False, [], [])
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert server.everything() == settled
+    return real["actions"]
+
+
+def filled(server: StandIn, name: str = "c", **more: Any) -> None:
+    run(server, {"name": name, "vectors": SMALL, **more})
+    server.result("PUT", f"/collections/{name}/points?wait=true", {"points": POINTS})
+
+
+def count(server: StandIn, name: str = "c") -> int:
+    return server.result("POST", f"/collections/{name}/points/count", {"exact": True})["count"]

@@ -167,8 +167,10 @@ def building_alias(name: str) -> str:
 
 def version_of(name: str, collection: str) -> int:
     """The N of ``name__vN``; 0 for another name."""
-    match = re.fullmatch(re.escape(name) + r"__v([1-9][0-9]{0,8})", collection)
-    return int(match.group(1)) if match else 0
+    if not collection.startswith(f"{name}__v"):
+        return 0
+    match = re.fullmatch(r"[1-9][0-9]{0,8}", collection[len(name) + 3 :])
+    return int(match.group()) if match else 0
 
 
 def live_from_info(info: Mapping[str, Any], physical: str = "") -> Live:

@@ -68,7 +68,7 @@ def succeeded(rows: Sequence[Applied]) -> dict[str, Applied]:
 def state_of(seen: Seen, policy: Optional[Policy] = None) -> dict[str, Any]:
     policy = policy or Policy()
     checksums = {name: row.checksum for name, row in succeeded(seen.rows).items()}
-    return _state(checksums, [words for _name, words in seen.due], _mendable(seen, policy))
+    return _state(checksums, [words for _name, words in seen.due], [one.words for one in _mends(seen, policy)])
 
 
 def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Policy] = None) -> Plan:
@@ -85,25 +85,22 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
     baseline = [
         one for one in pending if not ran and policy.baseline is not None and (one.version or 0) <= policy.baseline
     ]
-    baseline = [one for one in baseline if not one.repeatable]
     running = [one for one in pending if one not in baseline]
-    again = _again(ran, migrations, seen, running, policy)
+    again = _again(ran, migrations, seen, policy)
     before = {name: row.checksum for name, row in ran.items()}
     after = {**before, **{one.name: one.checksum for one in (*edited, *baseline, *running, *again)}}
-    mends = [one for one in seen.drift if one.repair] if policy.on_drift == "repair" else []
-    words = dict(seen.due)
+    due = {name: f" ({words})" for name, words in seen.due}
     return Plan(
         before=state_of(seen, policy),
         after=_state(after, [], []),
         operations=(
             *(_operation("accept", one, f"accept the edit of {one.name}") for one in edited),
-            *(Operation("mend", one.words, f"repair: {one.words}", {"difference": one}) for one in mends),
-            *(_operation("baseline", one, f"record {one.name} as run before") for one in baseline),
-            *(_operation("apply", one, f"apply {one.name}") for one in running),
             *(
-                _operation("apply", one, f"apply {one.name}" + (f" ({words[one.name]})" if one.name in words else ""))
-                for one in again
+                Operation("mend", one.words, f"repair: {one.words}", {"difference": one})
+                for one in _mends(seen, policy)
             ),
+            *(_operation("baseline", one, f"record {one.name} as run before") for one in baseline),
+            *(_operation("apply", one, f"apply {one.name}{due.get(one.name, '')}") for one in (*running, *again)),
         ),
         warnings=(*_unknown(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
     )
@@ -117,8 +114,8 @@ def _state(checksums: Mapping[str, str], due: Sequence[str], drift: Sequence[str
     }
 
 
-def _mendable(seen: Seen, policy: Policy) -> list[str]:
-    return [one.words for one in seen.drift if one.repair] if policy.on_drift == "repair" else []
+def _mends(seen: Seen, policy: Policy) -> list[Difference]:
+    return [one for one in seen.drift if one.repair] if policy.on_drift == "repair" else []
 
 
 def _operation(verb: str, migration: Migration, words: str) -> Operation:
@@ -144,7 +141,7 @@ def _edited(ran: Mapping[str, Applied], migrations: Sequence[Migration], policy:
                 f"migration {migration.name} has the number of {row.name}, which ran on {row.applied_at};"
                 " rename it back, or give the new one the next free number"
             )
-        if row.checksum == checksum_as(row, migration):
+        if not edited_since(row, migration):
             continue
         if migration.name not in policy.repair:
             _refuse_edit(row, migration)
@@ -155,9 +152,7 @@ def _edited(ran: Mapping[str, Applied], migrations: Sequence[Migration], policy:
 def standing(seen: Seen, migrations: Sequence[Migration]) -> dict[str, Any]:
     """How things stand, without deciding anything."""
     ran = succeeded(seen.rows)
-    edited = [
-        one for one in migrations if one.name in ran and ran[one.name].checksum != checksum_as(ran[one.name], one)
-    ]
+    edited = [one for one in migrations if one.name in ran and edited_since(ran[one.name], one)]
     names = {one.name for one in migrations}
     waiting = [one for one in migrations if one.name not in ran or (one.repeatable and one in edited)]
     return {
@@ -172,14 +167,14 @@ def standing(seen: Seen, migrations: Sequence[Migration]) -> dict[str, Any]:
     }
 
 
-def checksum_as(row: Applied, migration: Migration) -> str:
-    """The checksum of the file as it is now, by the algorithm that the row was written with."""
+def edited_since(row: Applied, migration: Migration) -> bool:
+    """Whether the file has another checksum now, by the algorithm that the row was written with."""
     if row.checksum_version not in CHECKSUMS:
         raise StackError(
             f"migration {row.name} was recorded with checksum algorithm {row.checksum_version}, which this version does"
             " not know; use the version of the collection that wrote it, or a newer one"
         )
-    return migration.checksum_by(row.checksum_version)
+    return row.checksum != migration.checksum_by(row.checksum_version)
 
 
 def _refuse_edit(row: Applied, migration: Migration) -> None:
@@ -220,7 +215,6 @@ def _again(
     ran: Mapping[str, Applied],
     migrations: Sequence[Migration],
     seen: Seen,
-    running: Sequence[Migration],
     policy: Policy,
 ) -> list[Migration]:
     """Repeatable files that are new, changed, or due; none where the target keeps numbered ones back."""
@@ -232,7 +226,7 @@ def _again(
     for one in migrations:
         if one.repeatable:
             row = ran.get(one.name)
-            if row is None or row.checksum != checksum_as(row, one) or one.name in due:
+            if row is None or edited_since(row, one) or one.name in due:
                 found.append(one)
     return found
 

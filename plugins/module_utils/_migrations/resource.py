@@ -15,7 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import (
     Policy,
     Seen,
-    checksum_as,
+    edited_since,
     make_plan,
     state_of,
     succeeded,
@@ -39,13 +39,11 @@ class Look:
         rows = self._history.read()
         ran = succeeded(rows)
         current = [one for one in migrations if one.name in ran]
-        due, kept = self._watched(
-            [one for one in current if one.watches and ran[one.name].checksum == checksum_as(ran[one.name], one)]
-        )
+        due, kept = self._watched([one for one in current if one.watches and not edited_since(ran[one.name], one)])
         if not drift or not current:
             return Seen(rows, due, kept)
         try:
-            declared = self.declared(current, scratch=scratch) if scratch else self._history.kept_declaration()
+            declared = self.declared(current) if scratch else self._history.kept_declaration()
         except (SqlError, StackError) as error:
             return Seen(rows, due, kept, notes=(_not_compared(error),))
         if declared is None:
@@ -69,15 +67,13 @@ class Look:
     def key(self, migrations: Sequence[Migration]) -> str:
         return catalog.key(self._session.version, migrations, self._borrowed)
 
-    def declared(self, migrations: Sequence[Migration], *, scratch: bool) -> Optional[dict[str, Any]]:
+    def declared(self, migrations: Sequence[Migration]) -> dict[str, Any]:
         """What these files declare: as kept, or as a scratch schema shows."""
         key = self.key(migrations)
         if key not in self._declared:
             kept = self._history.kept_declaration(key)
-            if kept is None and scratch:
-                kept = catalog.declaration(self._session, self._schema, migrations, self._borrowed)
             if kept is None:
-                return None
+                kept = catalog.declaration(self._session, self._schema, migrations, self._borrowed)
             self._declared[key] = kept
         return self._declared[key]
 
@@ -164,8 +160,8 @@ class Migrations:
             try:
                 if self._empty and current:
                     self._look.know(current, self._look.own())
-                declared = self._look.declared(current, scratch=True) if current else None
-                if declared is not None:
+                if current:
+                    declared = self._look.declared(current)
                     self._runner.in_history(
                         lambda: self._history.keep_declaration(current[-1].name, self._look.key(current), declared)
                     )
@@ -194,12 +190,9 @@ class Migrations:
             return
         so_far = [one for one in self._migrations if not one.repeatable and one.place <= migration.place]
         try:
-            declared = self._look.declared(so_far, scratch=True)
+            self._wanted[migration.name] = self._look.declared(so_far)
         except SqlError as error:
             self._runner.notes.append(f"{migration.name} was not held against what is there: {error}")
-            return
-        if declared:
-            self._wanted[migration.name] = declared
 
     def _contradictions(self, migration: Migration, before: bool) -> Sequence[Difference]:
         """In which a file's things are not what it says, because they were there before it."""

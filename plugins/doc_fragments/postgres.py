@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How modules of this collection reach PostgreSQL."""
+    """How modules of this collection reach PostgreSQL, and which migrations they look at."""
 
     DOCUMENTATION = r"""
 options:
@@ -45,4 +45,38 @@ options:
 requirements:
   - psycopg2 on the host on which the module runs (Debian and Ubuntu package C(python3-psycopg2))
   - PostgreSQL 12 or newer
+"""
+
+    MIGRATIONS = r"""
+options:
+  migrations:
+    description:
+      - The files, given from the controller with their content, so that one task reaches a remote host.
+      - Their order does not matter.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the file, such as V(002_planner_memory_schema.sql).
+        type: str
+        required: true
+      sql:
+        description:
+          - Content of the file. Transaction control such as C(BEGIN) or C(COMMIT) is refused.
+          - What editors change on their own (line ends, blanks at the end of a line) does not count as an edit.
+        type: str
+        required: true
+  directory:
+    description: Directory on the target host whose C(*.sql) files are the migrations.
+    type: path
+  schema:
+    description: Existing schema for the history table, and the C(search_path) of the migrations.
+    type: str
+    default: public
+  history_table:
+    description:
+      - Table that keeps which files ran, with checksum, user, moment and duration.
+      - It is created with the first file.
+    type: str
+    default: schema_migrations
 """

@@ -24,7 +24,9 @@ description:
     finished is dropped first.
   - With nothing to do the module only reads.
 author: [bestviable.planner_memory contributors (@bestviable)]
-extends_documentation_fragment: [bestviable.planner_memory.postgres]
+extends_documentation_fragment:
+  - bestviable.planner_memory.postgres
+  - bestviable.planner_memory.postgres.migrations
 attributes:
   check_mode:
     support: full
@@ -38,36 +40,6 @@ attributes:
     support: full
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
 options:
-  migrations:
-    description:
-      - The files, given from the controller with their content, so that one task reaches a remote host.
-      - Their order does not matter.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: Name of the file, such as V(002_planner_memory_schema.sql).
-        type: str
-        required: true
-      sql:
-        description:
-          - Content of the file. Transaction control such as C(BEGIN) or C(COMMIT) is refused.
-          - What editors change on their own (line ends, blanks at the end of a line) does not count as an edit.
-        type: str
-        required: true
-  directory:
-    description: Directory on the target host whose C(*.sql) files are the migrations.
-    type: path
-  schema:
-    description: Existing schema for the history table, and the C(search_path) of the migrations.
-    type: str
-    default: public
-  history_table:
-    description:
-      - Table that keeps which files ran, with checksum, user, moment and duration.
-      - It is created with the first file.
-    type: str
-    default: schema_migrations
   settings:
     description:
       - Settings of your own, as V(app.mode), that the files read with C(current_setting); the name needs a dot.
@@ -263,9 +235,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 
 def build(params: dict[str, Any], *, may_be_unborn: bool, stack: ExitStack) -> Resource:
-    given = params["migrations"] if params["directory"] is None else files.read_directory(params["directory"])
-    own = {name: str(value) for name, value in params["settings"].items()}
-    migrations = files.build(given, files.checked_settings(own))
+    migrations, own = files.from_params(params)
     settings = {
         "search_path": session.quoted(params["schema"]),
         "lock_timeout": f"{params['lock_timeout']}ms",
@@ -302,15 +272,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **session.CONNECTION_OPTIONS,
-            "migrations": {
-                "type": "list",
-                "elements": "dict",
-                "options": {"name": {"type": "str", "required": True}, "sql": {"type": "str", "required": True}},
-            },
-            "directory": {"type": "path"},
-            "schema": {"type": "str", "default": "public"},
-            "history_table": {"type": "str", "default": "schema_migrations"},
-            "settings": {"type": "dict", "default": {}},
+            **files.SOURCE_OPTIONS,
             "out_of_order": {"type": "str", "default": "refuse", "choices": ["refuse", "run", "skip"]},
             "baseline": {"type": "int"},
             "target": {"type": "int"},
@@ -322,8 +284,7 @@ def main() -> None:
             "statement_timeout": {"type": "int", "default": 300},
             "assume_empty_if_unreachable": {"type": "bool", "default": False},
         },
-        required_one_of=[("migrations", "directory")],
-        mutually_exclusive=[("migrations", "directory")],
+        **files.SOURCE_RULES,
         supports_check_mode=True,
     )
     may_be_unborn = module.check_mode and module.params["assume_empty_if_unreachable"]

@@ -13,7 +13,9 @@ description:
   - Reads the history that M(bestviable.planner_memory.postgres_migration) keeps, and the catalog. Nothing is run and
     nothing is locked.
 author: [bestviable.planner_memory contributors (@bestviable)]
-extends_documentation_fragment: [bestviable.planner_memory.postgres]
+extends_documentation_fragment:
+  - bestviable.planner_memory.postgres
+  - bestviable.planner_memory.postgres.migrations
 attributes:
   check_mode:
     support: full
@@ -23,30 +25,6 @@ attributes:
     support: N/A
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
 options:
-  migrations:
-    description: The files, given from the controller with their content.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: Name of the file.
-        type: str
-        required: true
-      sql:
-        description: Content of the file.
-        type: str
-        required: true
-  directory:
-    description: Directory on the target host whose C(*.sql) files are the migrations.
-    type: path
-  schema:
-    description: Schema of the history table and of the migrations.
-    type: str
-    default: public
-  history_table:
-    description: Table that keeps which files ran.
-    type: str
-    default: schema_migrations
   settings:
     description: The settings that were given to M(bestviable.planner_memory.postgres_migration).
     type: dict
@@ -119,17 +97,15 @@ from contextlib import closing
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import standing
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import Look
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
 
 
 def look(params: dict[str, Any]) -> dict[str, Any]:
-    given = params["migrations"] if params["directory"] is None else files.read_directory(params["directory"])
-    own = {name: str(value) for name, value in params["settings"].items()}
-    migrations = files.build(given, files.checked_settings(own))
+    migrations, own = files.from_params(params)
     settings = {"search_path": session.quoted(params["schema"]), "default_transaction_read_only": "on", **own}
     with closing(session.Session(params, settings)) as connected:
         history = History(connected, params["schema"], params["history_table"])
@@ -141,25 +117,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **session.CONNECTION_OPTIONS,
-            "migrations": {
-                "type": "list",
-                "elements": "dict",
-                "options": {"name": {"type": "str", "required": True}, "sql": {"type": "str", "required": True}},
-            },
-            "directory": {"type": "path"},
-            "schema": {"type": "str", "default": "public"},
-            "history_table": {"type": "str", "default": "schema_migrations"},
-            "settings": {"type": "dict", "default": {}},
+            **files.SOURCE_OPTIONS,
         },
-        required_one_of=[("migrations", "directory")],
-        mutually_exclusive=[("migrations", "directory")],
+        **files.SOURCE_RULES,
         supports_check_mode=True,
     )
-    try:
-        found = look(module.params)
-    except StackError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(changed=False, **found)
+    run_info(module, lambda: look(module.params))
 
 
 if __name__ == "__main__":

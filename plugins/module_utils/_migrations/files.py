@@ -11,13 +11,28 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Callable, Iterable, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement, split
 
 VERSIONED = re.compile(r"(?P<version>\d{3,9})_[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
 REPEATABLE = re.compile(r"R__[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
+SOURCE_OPTIONS: dict[str, dict[str, Any]] = {
+    "migrations": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"name": {"type": "str", "required": True}, "sql": {"type": "str", "required": True}},
+    },
+    "directory": {"type": "path"},
+    "schema": {"type": "str", "default": "public"},
+    "history_table": {"type": "str", "default": "schema_migrations"},
+    "settings": {"type": "dict", "default": {}},
+}
+SOURCE_RULES = {
+    "required_one_of": [("migrations", "directory")],
+    "mutually_exclusive": [("migrations", "directory")],
+}
 NO_TRANSACTION = "no-transaction"
 WATCH = "watch"
 TRANSACTION_WORDS = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "START", "PREPARE"})
@@ -100,6 +115,16 @@ class Migration:
 def place_of(name: str) -> tuple[int, int, str]:
     """Numbers first and in order, then the repeatable files by name."""
     return (1, 0, name) if name.startswith("R__") else (0, int(name.split("_", 1)[0]), name)
+
+
+def from_params(params: Mapping[str, Any]) -> tuple[tuple[Migration, ...], dict[str, str]]:
+    """The files that ``SOURCE_OPTIONS`` name, in order, and the settings that they read.
+
+    :raises StackError: one sentence about the first thing that cannot be meant
+    """
+    given = params["migrations"] if params["directory"] is None else read_directory(params["directory"])
+    settings = {name: str(value) for name, value in params["settings"].items()}
+    return build(given, checked_settings(settings)), settings
 
 
 def read_directory(directory: str) -> list[Mapping[str, str]]:

@@ -6,7 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Iterable, Optional
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret replaced, the longest first, for one may begin like another."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 class StackError(Exception):
@@ -26,6 +33,9 @@ class Unreachable(StackError):
 
 class ReadOnlyError(StackError):
     """A write was attempted in check mode: a defect of this collection, never of the playbook."""
+
+    def __init__(self, attempt: str) -> None:
+        super().__init__(f"{attempt} was attempted in check mode; please report this as a defect")
 
 
 class ReadBackError(StackError):

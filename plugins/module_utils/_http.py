@@ -34,6 +34,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     ReadOnlyError,
     StackError,
     Unreachable,
+    masked,
 )
 
 # The options behind every connection; a module adds its address and its key.
@@ -121,7 +122,7 @@ class Http:
         self.read_only = read_only
         self.reads_count = 0
         self.writes_count = 0
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = frozenset(secrets)
         self._explain = explain
         self._session = requests.Session()
         self._session.trust_env = False
@@ -180,7 +181,7 @@ class Http:
         """
         safe = method in SAFE_METHODS or reads
         if self.read_only and not safe:
-            raise ReadOnlyError(f"{method} {path} was attempted in check mode; please report this as a defect")
+            raise ReadOnlyError(f"{method} {path}")
         if safe:
             self.reads_count += 1
         else:
@@ -200,10 +201,7 @@ class Http:
             raise Unreachable(
                 self.mask(f"{method} {self.base_url}{path} got no answer: {_cause(error)}"), url=self.base_url
             ) from None
-        answer = Answer(method, path, response.status_code, response.headers, response.text)
-        if answer.status not in expect:
-            raise ApiError(method, path, answer.status, self.mask(self._server_message(answer)))
-        return answer
+        return self._answer(method, path, response, expect)
 
     def get(self, path: str, **kwargs: Any) -> Answer:
         return self.request("GET", path, **kwargs)
@@ -228,9 +226,8 @@ class Http:
             with self._session.get(
                 self.base_url + path, timeout=self.timeout, stream=True, allow_redirects=False
             ) as response:
-                if response.status_code != 200:
-                    answer = Answer("GET", path, response.status_code, response.headers, response.text)
-                    raise ApiError("GET", path, answer.status, self.mask(self._server_message(answer)))
+                if response.status_code != 200:  # the text of an answer that is a file stays unread
+                    self._answer("GET", path, response)
                 handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 with os.fdopen(handle, "wb") as file:
                     for block in response.iter_content(1 << 20):
@@ -244,7 +241,7 @@ class Http:
     def upload(self, path: str, source: str, params: Optional[Mapping[str, Any]] = None) -> Answer:
         """POST a file as the field ``snapshot`` of a form, block by block; never repeated."""
         if self.read_only:
-            raise ReadOnlyError(f"POST {path} was attempted in check mode; please report this as a defect")
+            raise ReadOnlyError(f"POST {path}")
         self.writes_count += 1
         boundary = secrets.token_hex(16)
         try:
@@ -260,15 +257,17 @@ class Http:
             raise Unreachable(self.mask(f"POST {self.base_url}{path} got no answer: {_cause(error)}")) from None
         except OSError as error:
             raise StackError(f"{source} cannot be read: {error.strerror}") from None
-        answer = Answer("POST", path, response.status_code, response.headers, response.text)
-        if answer.status != 200:
-            raise ApiError("POST", path, answer.status, self.mask(self._server_message(answer)))
-        return answer
+        return self._answer("POST", path, response)
 
     def mask(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self._secrets)
+
+    def _answer(self, method: str, path: str, response: Any, expect: Iterable[int] = (200,)) -> Answer:
+        """:raises ApiError: when the status is not one that is expected"""
+        answer = Answer(method, path, response.status_code, response.headers, response.text)
+        if answer.status not in expect:
+            raise ApiError(method, path, answer.status, self.mask(self._server_message(answer)))
+        return answer
 
     def _server_message(self, answer: Answer) -> str:
         try:

@@ -68,7 +68,7 @@ class StandIn:
     ) -> Answer:
         safe = method == "GET" or reads
         if self.read_only and not safe:
-            raise ReadOnlyError(f"{method} {path} in check mode")
+            raise ReadOnlyError(f"{method} {path}")
         (self.reads if safe else self.writes).append(f"{method} {path}")
         raw = b"" if json is None else jsonlib.dumps(json).encode()
         status, text, headers = self._exchange(method, path, raw, [])

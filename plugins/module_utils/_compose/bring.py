@@ -23,7 +23,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.plan import extra_key, key_of, status
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, masked
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 
 if TYPE_CHECKING:
@@ -161,7 +161,4 @@ class Bringer:
 
     @staticmethod
     def masked(text: str, project: Project) -> str:
-        for value in project.secrets:
-            if len(value) >= 6:
-                text = text.replace(value, disk.HIDDEN)
-        return text
+        return masked(text, [value for value in project.secrets if len(value) >= 6])

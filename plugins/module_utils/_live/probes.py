@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, masked
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import edge
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.host import listening
@@ -218,11 +218,9 @@ class Prober:
 
 
 def mask(value: Any, secrets: set[str]) -> Any:
-    """The same answer with every secret replaced, the longest first, for one may begin like another."""
+    """The same answer with every secret replaced, however deep."""
     if isinstance(value, str):
-        for secret in sorted(secrets, key=len, reverse=True):
-            value = value.replace(secret, "***")
-        return value
+        return masked(value, secrets)
     if isinstance(value, Mapping):
         return {key: mask(item, secrets) for key, item in value.items()}
     return [mask(item, secrets) for item in value] if isinstance(value, list) else value

@@ -20,6 +20,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     ReadOnlyError,
     StackError,
     Unreachable,
+    masked,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
@@ -58,7 +59,7 @@ class SdkHttp:
         self._url = url.rstrip("/")
         self._api = client.http.client
         self._read_only = read_only
-        self._secrets = [secret for secret in secrets if secret]
+        self._secrets = frozenset(secrets)
 
     def request(
         self,
@@ -74,7 +75,7 @@ class SdkHttp:
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
         if self._read_only and method != "GET" and not reads:
-            raise ReadOnlyError(f"{method} {path} was attempted in check mode; please report this as a defect")
+            raise ReadOnlyError(f"{method} {path}")
         # The client fills placeholders in, and the path has none.
         url = path.replace("{", "{{").replace("}", "}}")
         try:
@@ -96,9 +97,7 @@ class SdkHttp:
         return Answer(method, path, 200, {"Content-Type": "application/json"}, jsonlib.dumps(body))
 
     def _mask(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self._secrets)
 
 
 def connect_sdk(url: str, api_key: Optional[str], timeout: float, *, read_only: bool) -> Client:
@@ -152,10 +151,7 @@ class Embedded(Client):
 
     def collection(self, name: str) -> dict[str, Any]:
         name = self.aliases().get(name, name)
-        stored = self._settings.get(name)
-        if stored is None:
-            shown = self._local.get_collection(name).config.model_dump(mode="json", exclude_none=True)
-            stored = {"config": shown, "indexes": {}}
+        stored = self._stored(name)
         indexes = {
             field: {"data_type": given if isinstance(given, str) else given["type"]}
             | ({} if isinstance(given, str) else {"params": given})
@@ -164,7 +160,7 @@ class Embedded(Client):
         return {
             "status": "green",
             "points_count": self.count(name),
-            "config": copy.deepcopy(stored["config"]),
+            "config": stored["config"],
             "payload_schema": indexes,
         }
 
@@ -193,6 +189,7 @@ class Embedded(Client):
         self._store(name, {"config": config, "indexes": {}})
 
     def patch(self, name: str, body: Mapping[str, Any]) -> None:
+        self._writable()
         stored = self._stored(name)
         config = stored["config"]
         params = config["params"]
@@ -237,11 +234,13 @@ class Embedded(Client):
         self._store(name, None)
 
     def create_index(self, name: str, field: str, schema: Any) -> None:
+        self._writable()
         stored = self._stored(name)
         stored["indexes"][field] = schema
         self._store(name, stored)
 
     def delete_index(self, name: str, field: str) -> None:
+        self._writable()
         stored = self._stored(name)
         stored["indexes"].pop(field, None)
         self._store(name, stored)
@@ -264,7 +263,7 @@ class Embedded(Client):
 
     def _writable(self) -> Any:
         if self.read_only:
-            raise ReadOnlyError("a write was attempted in check mode; please report this as a defect")
+            raise ReadOnlyError("a write")
         return self._local
 
     def _models(self) -> Any:
@@ -272,7 +271,7 @@ class Embedded(Client):
         return self._library.models
 
     def _stored(self, name: str) -> dict[str, Any]:
-        self._writable()
+        """A copy of what is kept of a collection, or what the client knows of one that it had before."""
         if name in self._settings:
             return copy.deepcopy(self._settings[name])
         shown = self._local.get_collection(name).config.model_dump(mode="json", exclude_none=True)

@@ -168,12 +168,6 @@ def secrets_in(containers: Iterable[Mapping[str, Any]]) -> set[str]:
     return found
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
-
-
 def shown(container: Mapping[str, Any]) -> dict[str, Any]:
     """What a result tells of a container: names of its environment, never values."""
     return {

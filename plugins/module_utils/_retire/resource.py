@@ -15,7 +15,11 @@ import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Optional, Protocol
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ReadBackError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
+    ReadBackError,
+    StackError,
+    masked,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import look as reading
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import plan as pure
@@ -25,7 +29,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     Wish,
     check,
     human,
-    masked,
     megabytes,
     name_of,
     secrets_in,

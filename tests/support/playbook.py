@@ -21,6 +21,10 @@ class Run:
     rc: int
     output: str
 
+    def of_host(self, name: str) -> str:
+        """The lines that name a host."""
+        return "\n".join(line for line in self.output.splitlines() if f"[{name}]" in line)
+
 
 def run_playbook(
     folder: Path, plays: list[dict[str, Any]], *arguments: str, hosts: Optional[Mapping[str, Any]] = None, **env: str

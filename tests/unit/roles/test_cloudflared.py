@@ -87,10 +87,6 @@ def role(tasks: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def of_host(run: Run, name: str) -> str:
-    return "\n".join(line for line in run.output.splitlines() if f"[{name}]" in line)
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, FakeCloudflare]]:
     doubles: dict[str, FakeCloudflare] = {}
@@ -115,9 +111,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, FakeC
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_sentence_before_anything_is_touched(told: Any, name: str) -> None:
     run, doubles = told
-    assert f"fatal: [{name}]" in of_host(run, name), run.output
-    assert BAD[name][2] in of_host(run, name)
-    assert "things are wrong" not in of_host(run, name)
+    assert f"fatal: [{name}]" in run.of_host(name), run.output
+    assert BAD[name][2] in run.of_host(name)
+    assert "things are wrong" not in run.of_host(name)
     assert doubles[name].writes == []
 
 
@@ -259,7 +255,7 @@ def test_without_the_zone_records_are_left_alone_and_said_to_be_unknown(written:
     ],
 )
 def test_a_write_that_fails_says_why(written: Written, name: str, words: str) -> None:
-    assert any("fatal:" in line and words in line for line in of_host(written.run, name).splitlines())
+    assert any("fatal:" in line and words in line for line in written.run.of_host(name).splitlines())
 
 
 @pytest.mark.parametrize(("name", "version"), [("no-edit", 1), ("moved", 2)])

@@ -111,18 +111,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_playbook(folder, plays, hosts=hosts, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
 
 
-def of_host(told: Run, name: str) -> str:
-    return "\n".join(line for line in told.output.splitlines() if f"[{name}]" in line)
-
-
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_sentence(told: Run, name: str) -> None:
-    assert f"fatal: [{name}]" in of_host(told, name), told.output
-    assert BAD[name][1] in of_host(told, name)
-    assert "things are wrong" not in of_host(told, name)
+    assert f"fatal: [{name}]" in told.of_host(name), told.output
+    assert BAD[name][1] in told.of_host(name)
+    assert "things are wrong" not in told.of_host(name)
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_input_passes_and_what_stays_as_it_is_is_said(told: Run, name: str) -> None:
-    assert "fatal:" not in of_host(told, name)
+    assert "fatal:" not in told.of_host(name)
     assert GOOD[name][1] in " ".join(told.output.split())

@@ -65,6 +65,11 @@ class Rig:
         return {**self.connection, "email": EMAIL, "password": PASSWORD, "wait_timeout": 400}
 
     @property
+    def login(self) -> dict[str, Any]:
+        """The owner's session, kept: n8n takes five logins a minute."""
+        return {"owner_email": EMAIL, "owner_password": PASSWORD, "session_file": str(self.state_dir / "session")}
+
+    @property
     def credential(self) -> dict[str, Any]:
         return {**self.connection, "state_file": str(self.state_dir / "credentials.json")}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.n8n import EMAIL, PASSWORD, Rig
+from tests.contract.n8n import Rig
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -67,8 +67,7 @@ HEADER = {"name": "drift-header", "type": "httpHeaderAuth", "data": {"name": "X-
 
 
 def options(n8n: Rig, **over: Any) -> dict[str, Any]:
-    login = {"owner_email": EMAIL, "owner_password": PASSWORD, "session_file": str(n8n.state_dir / "session")}
-    return {**n8n.connection, **login, "workflows": everything(), "state": "published", "owner_tag": TAG, **over}
+    return {**n8n.connection, **n8n.login, "workflows": everything(), "state": "published", "owner_tag": TAG, **over}
 
 
 @pytest.fixture(autouse=True)
@@ -226,8 +225,7 @@ def test_what_n8n_tells_of_itself(n8n: Rig) -> None:
         return flow("drift-stop", hook("drift/stop"), fails)
 
     run_module("n8n_workflow", options(n8n, workflows=[*everything(), stop("no use")]))
-    login = {key: options(n8n)[key] for key in ("owner_email", "owner_password", "session_file")}
-    asked = {**n8n.connection, **login, "tag": TAG, "definitions": True}
+    asked = {**n8n.connection, **n8n.login, "tag": TAG, "definitions": True}
     told = run_module("n8n_workflow_info", asked)["workflows"]
     assert {item["triggers"]["status"] for item in told} == {"published"}
     definitions = [item["definition"] for item in told]

@@ -29,7 +29,7 @@ def answering(code: int) -> dict[str, Any]:
 def test_fifty_requests_a_second_lose_nothing_while_the_workflow_is_updated(n8n: Rig) -> None:
     def publish(code: int) -> None:
         given = {"workflows": [answering(code)], "state": "published", "request_timeout": PATIENCE}
-        run_module("n8n_workflow", {**n8n.connection, **given})
+        run_module("n8n_workflow", {**n8n.connection, **n8n.login, **given})
 
     local = threading.local()
 

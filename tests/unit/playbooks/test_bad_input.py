@@ -78,6 +78,10 @@ def refusal(
             "valkey_memroy_limit": "448m",
             "valkey_memory_limit": "200x",
             "valkey_port": taken_port,
+            "valkey_password": "too-short",
+            "valkey_username": "default",
+            "valkey_uid": 0,
+            "valkey_disabled_commands": ["FLUSHALL", "Config", "FLUSHAL"],
             "services_images": {"memory-gateway": "planner-memory/service-double:0.1.0"},
             "schema_login_host": "127.0.0.2",
             "schema_login_port": 1,
@@ -109,6 +113,11 @@ def refusal(
         ["valkey_memroy_limit", "valkey_memory_limit"],
         ["valkey_memory_limit is '200x'", "such as 448m"],
         ["is taken by", "pid", "valkey_port"],
+        ["valkey_password has 9 characters", "give at least 16"],
+        ["valkey_username is 'default'", "such as planner"],
+        ["valkey_uid is 0", "such as 999"],
+        ["valkey_disabled_commands names CONFIG", "write CONFIG|SET"],
+        ["valkey_disabled_commands names FLUSHAL,", "correct the name"],
         ["planner-engine", "services_images"],
         ["docker_min_free_mb is 999999999", "make room"],
         ["GOOGLE_REDIRECT_URI of scheduler-engine is 'https://x.org/cb'", "/oauth/callback; write that"],
@@ -129,6 +138,11 @@ def refusal(
         "unknown variable",
         "limit",
         "port",
+        "password",
+        "user",
+        "user's number",
+        "needed command",
+        "unknown command",
         "image",
         "space",
         "redirect",
@@ -150,6 +164,10 @@ def test_one_run_tells_every_mistake(refusal: subprocess.CompletedProcess[str], 
     assert refusal.returncode != 0
     sentences = [line for line in refusal.stdout.splitlines() if words[0] in line]
     assert any(all(word in line for word in words) for line in sentences), refusal.stdout
+
+
+def test_no_secret_is_told(refusal: subprocess.CompletedProcess[str]) -> None:
+    assert "too-short" not in refusal.stdout + refusal.stderr
 
 
 def test_nothing_ran_after_the_refusal(refusal: subprocess.CompletedProcess[str]) -> None:

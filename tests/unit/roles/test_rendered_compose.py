@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import shutil
@@ -62,11 +61,7 @@ HOSTS: dict[str, dict[str, Any]] = {
         "valkey_password": VALKEY_PASSWORD,
         "services_valkey_url": "{{ valkey_secret_url }}",
     },
-    "double": {
-        "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
-        "valkey_maxmemory": "400mb",
-        "valkey_disabled_commands": ["FLUSHALL", "config|set"],
-    },
+    "double": {"stack_host": {"swap_mb": 0, "engine": ENGINE_20}, "valkey_maxmemory": "400mb"},
     "operator": {
         "stack_host": {"swap_mb": 0, "engine": ENGINE_20},
         "stack_environment": "production",
@@ -249,21 +244,6 @@ def test_valkey_memory_limit(rendered, host, limit):
     assert "memswap_limit" not in valkey
 
 
-def test_valkey_with_a_password(rendered):
-    assert "--aclfile" not in service(rendered, "valkey")["command"], "off by default"
-    project, seen = rendered["half"]["valkey"], service(rendered, "valkey", "half")
-    assert seen["command"][-2:] == ["--aclfile", "/usr/local/etc/valkey/users.acl"]
-    assert seen["volumes"][-1] == "./users.acl:/usr/local/etc/valkey/users.acl:ro"
-    assert seen["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
-    users = project["files"][1]
-    assert (users["path"], users["mode"], users["owner"]) == ("users.acl", "0400", 999)
-    assert users["content"].splitlines() == [
-        "user default on nopass resetkeys resetchannels -@all +ping +info +config|get",
-        f"user planner on #{hashlib.sha256(VALKEY_PASSWORD.encode()).hexdigest()} ~* &* +@all",
-    ]
-    assert VALKEY_PASSWORD not in json.dumps(project)
-
-
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_get_the_password_in_their_env_file_only(rendered, name):
     assert service(rendered, name)["environment"]["VALKEY_URL"] == "redis://valkey:6379/0"
@@ -271,12 +251,6 @@ def test_services_get_the_password_in_their_env_file_only(rendered, name):
     project = rendered["half"][name]
     assert project["env"]["VALKEY_URL"] == "redis://planner:a%2Fpassword%3A%20of%2016@valkey:6379/0"
     assert "VALKEY_URL" not in service(rendered, name, "half")["environment"], "it would win over the env file"
-
-
-def test_valkey_with_disabled_commands(rendered):
-    users = rendered["double"]["valkey"]["files"][1]["content"]
-    refused = "-config|set -flushall -acl|setuser -acl|deluser -acl|load -acl|save"
-    assert users == f"user default on nopass ~* &* +@all {refused}\n"
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -21,6 +21,33 @@ SMALL = {"size": 4, "distance": "Cosine"}
 EMPTY = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
 POINTS = [{"id": n, "vector": [n, 1, 0.5, 0], "payload": {"n": n, "kind": "ab"[n % 2]}} for n in range(1, 31)]
 REBUILD = {"name": "c", "vectors": {**SMALL, "distance": "Dot"}, "aliases": ["live"], "on_immutable": "rebuild"}
+# What a server and an embedded folder both know, and the same otherwise.
+EVERYTHING: dict[str, Any] = {
+    "vectors": {"a": {**SMALL, "on_disk": True, "hnsw_config": {"m": 8}}},
+    "sparse_vectors": {"w": {"modifier": "idf"}},
+    "shard_number": 1,
+    "on_disk_payload": False,
+    "hnsw_config": {"m": 24},
+    "optimizers_config": {"indexing_threshold": 5000},
+    "quantization_config": {"scalar": {"type": "int8"}},
+    "wal_config": {"wal_capacity_mb": 16},
+    "strict_mode_config": {"enabled": True},
+    "metadata": {"owner": "x"},
+    "payload_indexes": {"kind": "keyword", "text": {"type": "text", "lowercase": True}},
+    "aliases": ["live"],
+}
+OTHERWISE: dict[str, Any] = {
+    **EVERYTHING,
+    "vectors": {"a": {**SMALL, "on_disk": False, "quantization_config": {"binary": {}}}, "b": SMALL},
+    "sparse_vectors": {"w": {"modifier": "idf", "index": {"on_disk": True}}, "v": {}},
+    "on_disk_payload": True,
+    "hnsw_config": {"m": 30},
+    "quantization_config": {},
+    "metadata": {"owner": None, "new": 1},
+    "payload_indexes": {"kind": "integer"},
+    "prune_indexes": True,
+    "aliases": ["live", "also"],
+}
 
 
 def run(server: StandIn, *rows: dict[str, Any], check: bool = False) -> dict[str, Any]:

@@ -15,20 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
-    COLLECTION_SPEC,
-    desired_from_params,
-)
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
+from tests.support.collections_law import EVERYTHING, OTHERWISE, SMALL
 from tests.support.run_module import ModuleFailed, run_module
-from tests.support.standin import StandIn
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "roles/qdrant/files/setup_collections.py"
 NAMES = ["agent_memories", "daily_threads", "doc_chunks", "events"]
-SMALL = {"size": 4, "distance": "Cosine"}
 
 
 Script = Callable[..., "Ended"]
@@ -130,34 +123,6 @@ def embedded(path: Path, check: bool = False, **params: Any) -> dict[str, Any]:
     return run_module("qdrant_collection", {"path": str(path), "name": "c", **params}, check=check)
 
 
-EVERYTHING: dict[str, Any] = {
-    "vectors": {"a": {**SMALL, "on_disk": True, "hnsw_config": {"m": 8}}},
-    "sparse_vectors": {"w": {"modifier": "idf"}},
-    "shard_number": 1,
-    "on_disk_payload": False,
-    "hnsw_config": {"m": 24},
-    "optimizers_config": {"indexing_threshold": 5000},
-    "quantization_config": {"scalar": {"type": "int8"}},
-    "wal_config": {"wal_capacity_mb": 16},
-    "strict_mode_config": {"enabled": True},
-    "metadata": {"owner": "x"},
-    "payload_indexes": {"kind": "keyword", "text": {"type": "text", "lowercase": True}},
-    "aliases": ["live"],
-}
-OTHERWISE: dict[str, Any] = {
-    **EVERYTHING,
-    "vectors": {"a": {**SMALL, "on_disk": False, "quantization_config": {"binary": {}}}, "b": SMALL},
-    "sparse_vectors": {"w": {"modifier": "idf", "index": {"on_disk": True}}, "v": {}},
-    "on_disk_payload": True,
-    "hnsw_config": {"m": 30},
-    "quantization_config": {},
-    "metadata": {"owner": None, "new": 1},
-    "payload_indexes": {"kind": "integer"},
-    "prune_indexes": True,
-    "aliases": ["live", "also"],
-}
-
-
 def test_the_law_holds_for_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     for declared in (EVERYTHING, OTHERWISE):
@@ -167,19 +132,6 @@ def test_the_law_holds_for_a_folder(tmp_path: Path) -> None:
         assert embedded(folder, **declared)["changed"] is False
     assert embedded(folder, state="absent")["actions"] == ["delete collection c (0 points)"]
     assert embedded(folder, state="absent")["changed"] is False
-
-
-def test_a_folder_gives_the_same_results_as_a_server(tmp_path: Path) -> None:
-    server = StandIn(tmp_path / "server")
-    spec = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
-    for declared in (EVERYTHING, OTHERWISE, {"state": "absent"}):
-        desired = desired_from_params({"collections": [{**spec, "name": "c", **declared}]})
-        there = reconcile(Collections(server.client(), desired, wait_seconds=5), check_mode=False)
-        here = embedded(tmp_path / "store", **declared)
-        assert {key: here[key] for key in ("actions", "diff", "collections")} == {
-            key: there[key] for key in ("actions", "diff", "collections")
-        }
-    server.store.close()
 
 
 def test_aliases_and_info_take_a_folder_too(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ SMALL = {"vectors": {"size": 4, "distance": "Cosine"}}
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[StandIn]:
-    found = StandIn(tmp_path)
+def client(folder: Path) -> Iterator[StandIn]:
+    found = StandIn(folder)
     yield found
     found.store.close()
 
@@ -202,7 +202,7 @@ def test_who_does_not_wait_is_told_so(client: StandIn) -> None:
     assert client.result("PUT", "/collections/c/points?wait=true", point)["status"] == "completed"
 
 
-def test_a_new_process_finds_everything(client: StandIn, tmp_path: Path) -> None:
+def test_a_new_process_finds_everything(client: StandIn, folder: Path) -> None:
     client.result("PUT", "/collections/odd.name%20x", SMALL)
     client.result("PUT", "/collections/odd.name%20x/index", {"field_name": "f", "field_schema": "keyword"})
     client.result("PUT", "/collections/odd.name%20x/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
@@ -210,24 +210,24 @@ def test_a_new_process_finds_everything(client: StandIn, tmp_path: Path) -> None
     client.result("POST", "/collections/aliases", {"actions": [action]})
     before = client.result("GET", "/collections/a")
     client.store.close()
-    again = StandIn(tmp_path)
+    again = StandIn(folder)
     assert again.result("GET", "/collections/a") == before
     client.store, client.app = again.store, again.app
 
 
-def test_a_snapshot_outlives_its_collection(client: StandIn, tmp_path: Path) -> None:
+def test_a_snapshot_outlives_its_collection(client: StandIn, folder: Path) -> None:
     client.result("PUT", "/collections/c", SMALL)
     client.result("PUT", "/collections/c/points", {"points": [{"id": 1, "vector": [1, 0, 0, 0]}]})
     made = client.result("POST", "/collections/c/snapshots")
     assert client.result("DELETE", "/collections/c") is True
     assert client.result("DELETE", "/collections/c") is False
-    location = f"file://{tmp_path}/snapshots/c/{made['name']}"
+    location = f"file://{folder}/snapshots/c/{made['name']}"
     client.result("PUT", "/collections/c/snapshots/recover", {"location": location})
     assert client.result("POST", "/collections/c/points/count", {}) == {"count": 1}
 
 
-def test_a_key_guards_everything_but_the_health_checks(tmp_path: Path) -> None:
-    guarded = StandIn(tmp_path, api_key="all", read_only_api_key="look")
+def test_a_key_guards_everything_but_the_health_checks(folder: Path) -> None:
+    guarded = StandIn(folder, api_key="all", read_only_api_key="look")
     assert guarded.send("GET", "/readyz") == (200, "all shards are ready")
     assert guarded.send("GET", "/collections")[0] == 401
     assert guarded.send("GET", "/collections", headers={"api-key": "wrong"})[0] == 401

@@ -71,12 +71,12 @@ def same(left: Any, right: Any) -> bool:
     return math.isclose(left, right, rel_tol=1e-5) if numbers else left == right
 
 
-def test_the_stand_in_answers_as_the_official_server_did(tmp_path: Path) -> None:
+def test_the_stand_in_answers_as_the_official_server_did(folder: Path) -> None:
     rows = [json.loads(line) for line in RECORDED.read_text().splitlines()]
     fields = on_purpose = 0
     wrong: list[str] = []
     for group in dict.fromkeys(row["group"] for row in rows):
-        server = StandIn(tmp_path / group)
+        server = StandIn(folder / group)
         snapshot = ""
         for row in (row for row in rows if row["group"] == group):
             body = row["body"].encode() if isinstance(row["body"], str) else row["body"]

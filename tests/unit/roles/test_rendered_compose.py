@@ -73,7 +73,12 @@ HOSTS: dict[str, dict[str, Any]] = {
         "services_images": {"scheduler-engine": "registry.example.org/scheduler:2"},
         "services_build_contexts": {"planner-engine": "/srv/planner"},
         "services_overrides": {
-            "planner-engine": {"memory_limit": "300m", "writable": True, "user": "1000:1000"},
+            "planner-engine": {
+                "memory_limit": "300m",
+                "writable": True,
+                "user": "1000:1000",
+                "secret_files": ["POSTGRES_PASSWORD", "QDRANT_API_KEY"],
+            },
             "scheduler-engine": {"environment": {"GREETING": 'a "$HOME" b'}},
         },
     },
@@ -478,3 +483,15 @@ def test_nothing_in_the_operators_words_is_lost(rendered):
     assert scheduler["image"] == "registry.example.org/scheduler:2"
     assert scheduler["environment"]["GREETING"] == 'a "$$HOME" b', "Compose must not interpolate"
     assert scheduler["environment"]["GOOGLE_REDIRECT_URI"] == "https://scheduler.example.org/oauth/callback"
+
+
+def test_secrets_that_a_service_reads_from_files_are_not_in_its_environment(rendered):
+    planner = rendered["operator"]["planner-engine"]
+    seen = service(rendered, "planner-engine", "operator")
+    assert planner["files"] == [
+        {"path": "secrets/POSTGRES_PASSWORD", "content": "pg$ecret", "mode": "0400", "owner": 1000}
+    ], "an empty secret is no file"
+    assert planner["env"] == {"OPENROUTER_API_KEY": "or-key"}
+    assert seen["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/POSTGRES_PASSWORD"
+    assert "QDRANT_API_KEY_FILE" not in seen["environment"]
+    assert seen["volumes"] == ["./secrets/POSTGRES_PASSWORD:/run/secrets/POSTGRES_PASSWORD:ro"]

@@ -13,7 +13,7 @@ import pytest
 RUN = Path(__file__).resolve().parents[1] / "run"
 UNIT = "python -m pytest -n auto --dist loadfile"
 ALONE = "tests/contract/without_containers"
-IMAGES = ["stack images", "stack images", "stack images"]
+IMAGES = ["stack images"] * 4
 TOOLS = ("python", "git", "ruff", "yamllint", "shellcheck", "ansible-lint", "molecule")
 
 Layers = Callable[..., list[str]]

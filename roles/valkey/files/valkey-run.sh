@@ -1,7 +1,56 @@
 #!/bin/sh
-# Starts Valkey as PID 1 and, beside it, says in the container's log how many keys were evicted.
+# Starts Valkey as PID 1 where it can read what is in its folder; beside it, says in the container's log how many keys
+# were evicted.
 set -u
 umask 0077
+
+# refuse FILE WRITER: before the server starts, for its own words say neither who wrote the file nor what to do.
+refuse() {
+    echo "not started: $1 was written by $2 (RDB $format), and $server cannot read that; go back to the image that wrote" \
+        "it, or, as this is a cache, move the file out of the volume to begin without its keys" >&2
+    exit 78
+}
+
+# The first bytes say who wrote a file: REDIS0011 and less everybody reads, REDIS0012 and more are Redis 7.4 and newer,
+# VALKEY080 and more are Valkey 9 and newer.
+check_format() {
+    format=$(head -c 9 "$1" 2>/dev/null | tr -d '\0')
+    case $format in
+        REDIS00[2-9]? | REDIS001[2-9] | REDIS0[1-9]??) refuse "$1" "Redis 7.4 or newer" ;;
+        VALKEY[0-9][0-9][0-9]) [ "$major" -ge 9 ] || refuse "$1" "Valkey 9 or newer" ;;
+    esac
+}
+
+# option NAME ARGUMENT...: what the server is given for it.
+option() {
+    name=$1
+    shift
+    while [ $# -gt 1 ]; do
+        [ "$1" != "--$name" ] || echo "$2"
+        shift
+    done
+}
+
+check_files() {
+    server=$("$1" --version | sed -n 's/^Valkey server v=\([0-9.]*\).*/Valkey \1/p')
+    [ -n "$server" ] || return 0
+    major=${server#Valkey }
+    major=${major%%.*}
+    folder=$(option dir "$@")
+    if [ "$(option appendonly "$@")" != yes ]; then
+        check_format "$folder/dump.rdb"
+        return
+    fi
+    base=$(sed -n 's/^file \(.*\) seq [0-9]* type b.*/\1/p' "$folder"/appendonlydir/*.manifest 2>/dev/null)
+    if [ -n "$base" ]; then
+        check_format "$folder/appendonlydir/$base"
+    elif [ -e "$folder/appendonly.aof" ]; then
+        check_format "$folder/appendonly.aof"
+    elif [ -e "$folder/dump.rdb" ]; then
+        echo "$folder/dump.rdb is not read, for the append-only file is on and there is none yet: to take its keys over," \
+            "run once with valkey_appendonly false, send CONFIG SET appendonly yes, and set it true again"
+    fi
+}
 
 info() {
     redis-cli -p 6379 -t 2 info "$1" 2>/dev/null | tr -d '\r' | sed -n "s/^$2://p"
@@ -21,5 +70,6 @@ watch_evictions() {
     done
 }
 
+check_files "$@"
 watch_evictions "${EVICTION_LOG_INTERVAL:-60}" &
 exec "$@"

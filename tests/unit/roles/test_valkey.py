@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.support.valkey import described
+import pytest
 
+from tests.support.valkey import ROOT, described
+
+RUN = ROOT / "roles/valkey/files/valkey-run.sh"
 PASSWORD = "a/password: of 16"
 
 
@@ -47,3 +54,92 @@ def test_disabled_commands_take_along_what_would_give_them_back(tmp_path: Path) 
     project = described(tmp_path, valkey_disabled_commands=["FLUSHALL", "config|set", "flushall"])
     refused = "-config|set -flushall -acl|setuser -acl|deluser -acl|load -acl|save"
     assert file(project, "users.acl")["content"] == f"user default on nopass ~* &* +@all {refused}\n"
+
+
+def test_a_stop_has_time(tmp_path: Path) -> None:
+    assert service(described(tmp_path))["stop_grace_period"] == "30s"
+
+
+def start(
+    folder: Path, version: str = "Valkey server v=8.1.1 sha=00000000:0", appendonly: str = "yes"
+) -> tuple[int, str]:
+    """The start script with a server that only says what it is, or that it was started."""
+    server = folder / "bin/valkey-server"
+    server.parent.mkdir()
+    server.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "{version}" || echo started\n')
+    server.chmod(0o755)
+    command = ["sh", str(RUN), "valkey-server", "--save", "", "--appendonly", appendonly, "--dir", str(folder)]
+    path = f"{folder}/bin:/usr/bin:/bin"
+    said = folder / "said"
+    with said.open("w") as out:
+        run = subprocess.Popen(command, env={"PATH": path}, stdout=out, stderr=out, start_new_session=True)
+        code = run.wait(10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)  # what looks for evictions has no server to end with here
+    return code, said.read_text()
+
+
+def append_only(folder: Path, head: bytes, name: str = "appendonly.aof.3.base.rdb") -> None:
+    (folder / "appendonlydir").mkdir()
+    (folder / "appendonlydir" / name).write_bytes(head + b"\xfa\x00rest")
+    (folder / "appendonlydir/appendonly.aof.2.base.rdb").write_bytes(b"REDIS0099")
+    (folder / "appendonlydir/appendonly.aof.manifest").write_text(
+        "file appendonly.aof.2.base.rdb seq 2 type h\n"
+        f"file {name} seq 3 type b\nfile appendonly.aof.3.incr.aof seq 3 type i\n"
+    )
+
+
+VALKEY_9 = "Valkey server v=9.1.2 sha=00000000:0"
+
+
+@pytest.mark.parametrize(
+    ("head", "version"),
+    [
+        (b"REDIS0011", "Valkey server v=8.1.1 sha=00000000:0"),
+        (b"REDIS0009", VALKEY_9),
+        (b"VALKEY080", VALKEY_9),
+        (b"*2\r\n$6\r\nS", VALKEY_9),
+        (b"", VALKEY_9),
+        (b"REDIS0012", "Redis server v=8.0.2 sha=00000000:0"),
+    ],
+)
+def test_what_can_be_read_is_started_with(tmp_path: Path, head: bytes, version: str) -> None:
+    append_only(tmp_path, head)
+    assert start(tmp_path, version) == (0, "started\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "version", "words"),
+    [
+        (b"REDIS0012", "Valkey server v=8.1.1 sha=00000000:0", "Redis 7.4 or newer (RDB REDIS0012), and Valkey 8.1.1"),
+        (b"REDIS0013", VALKEY_9, "Redis 7.4 or newer (RDB REDIS0013), and Valkey 9.1.2"),
+        (b"REDIS0123", VALKEY_9, "Redis 7.4 or newer"),
+        (b"VALKEY080", "Valkey server v=8.1.1 sha=00000000:0", "Valkey 9 or newer (RDB VALKEY080), and Valkey 8.1.1"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_before_the_start(tmp_path: Path, head: bytes, version: str, words: str) -> None:
+    append_only(tmp_path, head)
+    code, said = start(tmp_path, version)
+    assert code == 78 and said.count("\n") == 1
+    assert words in said and "appendonly.aof.3.base.rdb" in said and "move the file out of the volume" in said
+
+
+def test_a_snapshot_counts_where_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0012\xfa")
+    code, said = start(tmp_path, appendonly="no")
+    assert code == 78 and f"{tmp_path}/dump.rdb was written by Redis 7.4 or newer" in said
+
+
+def test_a_snapshot_that_the_append_only_file_hides_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0011\xfa")
+    code, said = start(tmp_path)
+    assert code == 0 and "dump.rdb is not read" in said and said.endswith("started\n")
+
+
+def test_an_append_only_file_of_old(tmp_path: Path) -> None:
+    (tmp_path / "appendonly.aof").write_bytes(b"REDIS0012\xfa")
+    assert start(tmp_path)[0] == 78
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert start(tmp_path) == (0, "started\n")

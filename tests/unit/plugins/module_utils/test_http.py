@@ -80,7 +80,8 @@ def test_a_post_is_sent_once_however_busy_the_server_is() -> None:
 
 
 @responses.activate(registry=OrderedRegistry, assert_all_requests_are_fired=True)
-def test_a_post_that_only_reads_is_repeated_as_a_get_is() -> None:
+def test_a_post_that_only_reads_is_repeated_as_a_get_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     for status in (503, 429, 502):
         responses.post(f"{BASE}/scroll", status=status, headers={"Retry-After": "0"})
     responses.post(f"{BASE}/scroll", json={"points": []})

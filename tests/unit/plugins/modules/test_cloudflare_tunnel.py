@@ -170,9 +170,18 @@ def test_a_write_that_the_server_swallows_is_noticed(cloudflare: FakeCloudflare)
     assert "the live state is not what was asked" in refused(cloudflare)
 
 
-def test_429_is_waited_out(cloudflare: FakeCloudflare) -> None:
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long would have been slept, one number a time."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+def test_429_is_waited_out(cloudflare: FakeCloudflare, naps: list[float]) -> None:
     cloudflare.refuse = 2
     assert run(cloudflare)["changed"] is True
+    assert naps
 
 
 def test_cnames_are_read_through_all_pages(cloudflare: FakeCloudflare) -> None:
@@ -240,10 +249,11 @@ def test_a_deleted_tunnel_is_told(cloudflare: FakeCloudflare) -> None:
     assert "was deleted at 2026-01-01" in refused(cloudflare)
 
 
-def test_an_api_that_is_down_is_told() -> None:
+def test_an_api_that_is_down_is_told(naps: list[float]) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         nobody = FakeCloudflare()
         nobody.url = f"http://127.0.0.1:{holder.getsockname()[1]}"
         message = refused(nobody)
     assert "got no answer" in message and "Connection refused" in message
+    assert naps, "once is not enough to know"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).resolve().parents[1] / "run"
-UNIT = "python -m pytest -n auto --dist loadfile"
+PARALLEL = "python -m pytest -n auto --dist loadfile --no-loadscope-reorder"
 ALONE = "tests/contract/without_containers"
 IMAGES = ["stack images"] * 4
 TOOLS = ("python", "git", "ruff", "yamllint", "shellcheck", "ansible-lint", "molecule")
@@ -49,11 +49,11 @@ def layers(tmp_path: Path) -> Layers:
 @pytest.mark.parametrize(
     ("arguments", "runs"),
     [
-        ([], f"{UNIT} tests/unit"),
-        (["-k", "images"], f"{UNIT} tests/unit -k images"),
-        (["--deselect", "tests/unit/a.py::test_b"], f"{UNIT} tests/unit --deselect tests/unit/a.py::test_b"),
-        (["tests/unit/test_house.py"], f"{UNIT} tests/unit/test_house.py"),
-        (["-x", "./tests/unit/a.py::test_b", "tests/unit/c"], f"{UNIT} -x ./tests/unit/a.py::test_b tests/unit/c"),
+        ([], f"{PARALLEL} tests/unit"),
+        (["-k", "images"], f"{PARALLEL} tests/unit -k images"),
+        (["--deselect", "tests/unit/a.py::test_b"], f"{PARALLEL} tests/unit --deselect tests/unit/a.py::test_b"),
+        (["tests/unit/test_house.py"], f"{PARALLEL} tests/unit/test_house.py"),
+        (["-x", "./tests/unit/a.py::test_b", "tests/unit/c"], f"{PARALLEL} -x ./tests/unit/a.py::test_b tests/unit/c"),
     ],
 )
 def test_unit_runs_its_folder_or_what_is_named(layers: Layers, arguments: list[str], runs: str) -> None:
@@ -61,18 +61,18 @@ def test_unit_runs_its_folder_or_what_is_named(layers: Layers, arguments: list[s
 
 
 def test_files_may_be_named_by_their_whole_path(layers: Layers, tmp_path: Path) -> None:
-    assert layers("unit", f"{tmp_path}/tests/unit/a.py") == [f"{UNIT} HERE/tests/unit/a.py"]
-    assert layers("contract", f"{tmp_path}/{ALONE}/a.py") == [f"{UNIT} HERE/{ALONE}/a.py"]
+    assert layers("unit", f"{tmp_path}/tests/unit/a.py") == [f"{PARALLEL} HERE/tests/unit/a.py"]
+    assert layers("contract", f"{tmp_path}/{ALONE}/a.py") == [f"{PARALLEL} HERE/{ALONE}/a.py"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "runs"),
     [
-        ([], [*IMAGES, f"{UNIT} {ALONE}", f"python -m pytest tests/contract --ignore={ALONE}"]),
+        ([], [*IMAGES, f"{PARALLEL} {ALONE}", f"python -m pytest tests/contract --ignore={ALONE}"]),
         (["-k", "n8n"], [*IMAGES, "python -m pytest tests/contract -k n8n"]),
         (["-x", "tests/contract/a.py"], [*IMAGES, "python -m pytest -x tests/contract/a.py"]),
         (["tests/contract/a.py", f"{ALONE}/b.py"], [*IMAGES, f"python -m pytest tests/contract/a.py {ALONE}/b.py"]),
-        ([f"{ALONE}/b.py", "-x"], [f"{UNIT} {ALONE}/b.py -x"]),
+        ([f"{ALONE}/b.py", "-x"], [f"{PARALLEL} {ALONE}/b.py -x"]),
     ],
 )
 def test_contract_makes_images_where_they_are_needed(layers: Layers, arguments: list[str], runs: list[str]) -> None:
@@ -81,12 +81,12 @@ def test_contract_makes_images_where_they_are_needed(layers: Layers, arguments: 
 
 def test_what_fails_ends_the_run(layers: Layers) -> None:
     assert layers("contract", fails="stack") == ["stack images"]
-    assert layers("contract", fails="python") == [*IMAGES, f"{UNIT} {ALONE}"]
+    assert layers("contract", fails="python") == [*IMAGES, f"{PARALLEL} {ALONE}"]
     assert layers("molecule", fails="stack") == ["stack images"]
 
 
 def test_all_leaves_no_test_out(layers: Layers) -> None:
     told = layers("all")
-    assert sorted(told[:-1]) == sorted([*IMAGES, f"{UNIT} tests/unit", f"{UNIT} {ALONE}"])
+    assert sorted(told[:-1]) == sorted([*IMAGES, f"{PARALLEL} tests/unit", f"{PARALLEL} {ALONE}"])
     assert told[-1] == f"python -m pytest tests/contract --ignore={ALONE}"
     assert layers("all", fails="stack")[-1] != told[-1]

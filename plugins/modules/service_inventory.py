@@ -77,10 +77,23 @@ options:
       inspect:
         description:
           - What C(docker inspect) tells of its containers.
-          - Gives container, image, networks, limits, health and location, where these are not given.
+          - Gives container, image, networks, limits, health, status and location, where these are not given.
         type: list
         elements: dict
         default: []
+      deployed:
+        description:
+          - Asks the engine for O(services[].containers), or for a container of the service's name, and gives what
+            O(services[].inspect) would give. Nothing that changes by itself is among it, such as memory in use.
+          - A service that has no container is left as it is, with a warning.
+        type: bool
+        default: false
+      definition:
+        description:
+          - With O(services[].deployed), the service as a Compose file has it, with C(image), C(networks), C(mem_limit),
+            C(cpus) and C(healthcheck). Then the engine is not asked.
+          - For a check run, in which its container is yet to be made.
+        type: dict
       image:
         description: Line C(**Image**:).
         type: str
@@ -128,6 +141,11 @@ options:
       - The note of the lines that this module wrote last, the base of a merge. JSON of mode 0600.
       - The default is C(.NAME.planner_memory.json) beside the inventory, where C(NAME) is the name of its file.
     type: path
+  docker_socket:
+    description:
+      - Where the engine listens, for O(services[].deployed).
+      - The default is what E(DOCKER_HOST) says, or else C(/var/run/docker.sock).
+    type: path
   backup:
     description: Keeps a copy of the file with a timestamp beside it before it is changed.
     type: bool
@@ -147,13 +165,12 @@ EXAMPLES = r"""
         reason: Replaced by Planner & Memory Architecture system
         archive: /home/david/services/archive/archon-20251201.yml
 
-- name: Keep the section of a deployed service
+- name: Keep the section of a deployed service, as the engine says it is
   bestviable.planner_memory.service_inventory:
     path: /home/david/services/SERVICE_INVENTORY.md
     services:
-      - name: Valkey
-        inspect: ["{{ valkey_container.container }}"]
-        status: Running
+      - name: valkey
+        deployed: true
         purpose: Short-term memory cache
 """
 
@@ -187,11 +204,13 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import files
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.deployed import looked_up
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.resource import Inventory
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.wanted import (
     date_of,
     services_of,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
 SERVICE_OPTIONS = {
@@ -202,6 +221,8 @@ SERVICE_OPTIONS = {
     "reason": {"type": "str"},
     "archive": {"type": "str"},
     "inspect": {"type": "list", "elements": "dict", "default": []},
+    "deployed": {"type": "bool", "default": False},
+    "definition": {"type": "dict"},
     "image": {"type": "str"},
     "networks": {"type": "list", "elements": "str", "default": []},
     "limits": {"type": "dict", "options": {"memory": {"type": "str"}, "cpus": {"type": "str"}}},
@@ -226,6 +247,7 @@ def main() -> None:
             "last_updated": {"type": "str"},
             "hand_edits": {"type": "str", "choices": ["merge", "replace"], "default": "merge"},
             "state_path": {"type": "path"},
+            "docker_socket": {"type": "path"},
             "backup": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -241,15 +263,17 @@ def main() -> None:
         params = module.params
         given = params["last_updated"]
         date = datetime.date.today().isoformat() if given is None else date_of("last_updated", given)
+        services, missing = looked_up(params["services"], Engine(params["docker_socket"]).inspect)
         return Inventory(
             params["path"],
             params["state_path"],
-            services_of(params["services"]),
+            services_of(services),
             date=date,
             replace=params["hand_edits"] == "replace",
             writer=files,
             replace_file=replace_file,
             backup=module.backup_local if params["backup"] else None,
+            missing=missing,
         )
 
     run_module(module, build)

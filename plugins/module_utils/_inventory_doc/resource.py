@@ -61,7 +61,9 @@ def read_note(path: str) -> Note:
 
 
 class Inventory:
-    """:param replace_file: puts a new text in place of the inventory, keeping its owner and mode"""
+    """:param replace_file: puts a new text in place of the inventory, keeping its owner and mode
+    :param missing: a warning for each service of which there is nothing to tell
+    """
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Inventory:
         writer: Writer,
         replace_file: Callable[[str, str], None],
         backup: Optional[Callable[[str], str]] = None,
+        missing: Sequence[str] = (),
     ) -> None:
         self._path = os.path.realpath(path)
         self._note_path = state_path or note_path(self._path)
@@ -83,6 +86,7 @@ class Inventory:
         self._writer = writer
         self._replace_file = replace_file
         self._backup = backup
+        self._missing = missing
         self._note: Note = {}
         self._extra: dict[str, Any] = {}
 
@@ -95,7 +99,7 @@ class Inventory:
         edits = Edits(parse(current))
         note = dict(self._note)
         words: list[str] = []
-        warnings: list[str] = []
+        warnings: list[str] = list(self._missing)
         conflicts: list[Conflict] = []
         for service in self._services:
             outcome = apply(edits, service, note.get(service.name), replace=self._replace, path=self._path)

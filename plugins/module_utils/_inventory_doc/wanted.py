@@ -9,9 +9,13 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Optional, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.deployed import (
+    fields_of_containers,
+    limits,
+)
 
 # The order in which lines stand in a section.
 KEYS = (
@@ -64,19 +68,19 @@ def _service(where: str, given: Mapping[str, Any]) -> Service:
     name = _one_line(f"{where}.name", given["name"])
     if not name:
         raise StackError(f"{where}.name is empty; give the name that the inventory uses")
-    seen = fields_of_containers(given.get("inspect") or [])
+    seen = fields_of_containers(given.get("inspect") or [], KEYS)
     containers = [_one_line(f"{where}.containers", value) for value in given.get("containers") or []]
     containers = containers or [part for part in seen.get("Container", "").split(", ") if part]
     if given["state"] == "absent":
         return Service(name, "absent", containers)
     if given["state"] == "deprecated":
         return Service(name, "deprecated", containers, _farewell(where, given))
-    limits = given.get("limits") or {}
+    most = given.get("limits") or {}
     asked = {
         "Container": ", ".join(containers),
         "Image": given.get("image"),
         "Networks": ", ".join(given.get("networks") or []),
-        "Limits": _limits(limits.get("memory"), limits.get("cpus")),
+        "Limits": limits(most.get("memory"), most.get("cpus")),
         "Health": given.get("health"),
         "Status": given.get("status"),
         "Purpose": given.get("purpose"),
@@ -106,41 +110,3 @@ def _one_line(option: str, value: str) -> str:
     if re.search(r"[\r\n]", value.strip()):
         raise StackError(f"{option} is {value!r}, which has more than one line; write it in one")
     return value.strip()
-
-
-def _limits(memory: Optional[str], cpus: Optional[str]) -> str:
-    return ", ".join([*([f"{memory} memory"] if memory else []), *([f"{cpus} CPUs"] if cpus else [])])
-
-
-def fields_of_containers(containers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The lines that C(docker inspect) of a service's containers makes; what a container has not, has no line."""
-    told: dict[str, list[str]] = {key: [] for key in KEYS}
-    for container in containers:
-        config = container.get("Config") or {}
-        host = container.get("HostConfig") or {}
-        labels = config.get("Labels") or {}
-        told["Container"].append(str(container.get("Name", "")).lstrip("/"))
-        told["Image"].append(config.get("Image") or "")
-        told["Networks"] += sorted((container.get("NetworkSettings") or {}).get("Networks") or {})
-        told["Limits"].append(_limits(_megabytes(host.get("Memory")), _cpus(host.get("NanoCpus"))))
-        told["Health"].append(_health(config.get("Healthcheck") or {}))
-        told["Location"].append(labels.get("com.docker.compose.project.working_dir") or "")
-    lines = {key: ", ".join(dict.fromkeys(value for value in values if value)) for key, values in told.items()}
-    return {key: value for key, value in lines.items() if value}
-
-
-def _megabytes(size: Optional[int]) -> Optional[str]:
-    return f"{size / 2**20:g}m" if size else None
-
-
-def _cpus(nano: Optional[int]) -> Optional[str]:
-    return f"{nano / 1e9:g}" if nano else None
-
-
-def _health(check: Mapping[str, Any]) -> str:
-    test = list(check.get("Test") or [])
-    if not test or test[0] == "NONE":
-        return ""
-    command = " ".join(test[1:] if test[0] in {"CMD", "CMD-SHELL"} else test)
-    interval = check.get("Interval")
-    return f"{command} every {interval / 1e9:g}s" if interval else command

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.deployed import (
+    expected,
+    fields_of_containers,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.edit import Edits, refresh
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.find import about, rows_about
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.merge import (
@@ -21,9 +25,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._invento
     parse,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.wanted import (
+    KEYS,
     Service,
     date_of,
-    fields_of_containers,
 )
 
 from tests.support.inventories import stored
@@ -171,12 +175,66 @@ def test_a_date_that_is_none(value: str) -> None:
 
 
 def test_containers_of_one_service_share_its_lines() -> None:
-    one = {"Name": "/a", "Config": {"Image": "x:1"}, "HostConfig": {"Memory": 157286400, "NanoCpus": 0}}
-    two = {"Name": "/b", "Config": {"Image": "x:1", "Healthcheck": {"Test": ["CMD-SHELL", "curl -f x"]}}}
-    assert fields_of_containers([one, two, {}]) == {
+    one = {
+        "Name": "/a",
+        "Config": {"Image": "x:1"},
+        "HostConfig": {"Memory": 157286400, "NanoCpus": 0},
+        "State": {"Status": "running"},
+    }
+    two = {"Name": "/b", "Config": {"Image": "x:1", "Healthcheck": {"Test": ["CMD-SHELL", "curl\n -f x"]}}}
+    assert fields_of_containers([one, two, {}], KEYS) == {
         "Container": "a, b",
         "Image": "x:1",
         "Limits": "150m memory",
         "Health": "curl -f x",
+        "Status": "Running",
     }
-    assert fields_of_containers([{"Config": {"Healthcheck": {"Test": ["NONE"]}}}]) == {}
+    assert fields_of_containers([{"Config": {"Healthcheck": {"Test": ["NONE"]}}}], KEYS) == {}
+
+
+@pytest.mark.parametrize(
+    ("definition", "lines"),
+    [
+        (
+            {
+                "container_name": "valkey",
+                "image": "valkey/valkey:8.1.1",
+                "networks": ["docker_syncbricks"],
+                "mem_limit": "448m",
+                "cpus": 0.5,
+                "healthcheck": {"test": ["CMD", "redis-cli", "ping"], "interval": "10s"},
+            },
+            {
+                "Container": "valkey",
+                "Image": "valkey/valkey:8.1.1",
+                "Networks": "docker_syncbricks",
+                "Limits": "448m memory, 0.5 CPUs",
+                "Health": "redis-cli ping every 10s",
+            },
+        ),
+        (
+            {"image": "x:1", "network_mode": "none"},
+            {"Container": "x", "Image": "x:1", "Networks": "none"},
+        ),
+        (
+            {"image": "x:1", "mem_limit": "1g", "networks": {"b": {"ipv4_address": "10.0.0.2"}, "a": None}},
+            {"Container": "x", "Image": "x:1", "Networks": "a, b", "Limits": "1024m memory"},
+        ),
+        (
+            {"image": "x:1", "cpus": "1.50", "healthcheck": {"test": "test $$X", "interval": "1m30s"}},
+            {"Container": "x", "Image": "x:1", "Limits": "1.5 CPUs", "Health": "test $X every 90s"},
+        ),
+        (
+            {"image": "x:1", "mem_limit": 209715200, "healthcheck": {"disable": True, "test": "x"}},
+            {"Container": "x", "Image": "x:1", "Limits": "200m memory"},
+        ),
+    ],
+    ids=["ours", "no network", "networks with settings", "a shell's check", "bytes"],
+)
+def test_a_compose_file_tells_what_the_engine_will_say(definition: dict[str, Any], lines: dict[str, str]) -> None:
+    assert fields_of_containers([expected(definition, "x")], KEYS) == {**lines, "Status": "Running"}
+
+
+def test_a_size_that_is_none_is_told() -> None:
+    with pytest.raises(StackError, match="mem_limit is 'much', which is no size; write one such as 200m"):
+        expected({"mem_limit": "much"}, "x")

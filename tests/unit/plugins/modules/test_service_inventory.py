@@ -4,12 +4,14 @@ import difflib
 import json
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from tests.support.engine_socket import EngineSocket, engine_socket
 from tests.support.inventories import stored
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -33,6 +35,19 @@ VALKEY = {
     "status": "Running",
     "purpose": "Short-term memory cache",
     "location": "/home/david/services/valkey",
+}
+
+# What the engine says of it.
+SEEN = {
+    "Name": "/valkey",
+    "Config": {
+        "Image": "valkey/valkey:8.1.1",
+        "Healthcheck": {"Test": ["CMD", "redis-cli", "ping"], "Interval": 10_000_000_000},
+        "Labels": {"com.docker.compose.project.working_dir": "/home/david/services/valkey"},
+    },
+    "HostConfig": {"Memory": 209715200, "NanoCpus": 500000000},
+    "NetworkSettings": {"Networks": {"docker_syncbricks": {}}},
+    "State": {"Status": "running", "Pid": 8, "StartedAt": "2025-12-01T10:00:00Z"},
 }
 
 
@@ -163,18 +178,57 @@ def test_a_section_of_somebody_else_is_taken_over_line_by_line(inventory: Path) 
 
 
 def test_facts_of_the_running_container_make_the_section(inventory: Path) -> None:
-    facts = {
-        "Name": "/valkey",
-        "Config": {
-            "Image": "valkey/valkey:8.1.1",
-            "Healthcheck": {"Test": ["CMD", "redis-cli", "ping"], "Interval": 10_000_000_000},
-            "Labels": {"com.docker.compose.project.working_dir": "/home/david/services/valkey"},
-        },
-        "HostConfig": {"Memory": 209715200, "NanoCpus": 500000000},
-        "NetworkSettings": {"Networks": {"docker_syncbricks": {}}},
-    }
-    run(inventory, {"name": "Valkey", "inspect": [facts], "status": "Running", "purpose": VALKEY["purpose"]})
+    run(inventory, {"name": "Valkey", "inspect": [SEEN], "purpose": VALKEY["purpose"]})
     assert not run(inventory, VALKEY)["changed"]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[EngineSocket]:
+    with engine_socket(str(tmp_path / "docker.sock"), {"valkey": SEEN}) as server:
+        yield server
+
+
+DEPLOYED = {"name": "Valkey", "containers": ["valkey"], "deployed": True, "purpose": VALKEY["purpose"]}
+
+
+def test_what_is_deployed_is_asked_of_the_engine_once(inventory: Path, engine: EngineSocket) -> None:
+    n8n = {"name": "n8n", "deployed": True}
+    predicted = run(inventory, DEPLOYED, n8n, check=True, docker_socket=engine.server_address)
+    result = run(inventory, DEPLOYED, n8n, docker_socket=engine.server_address)
+    assert engine.asked == ["/containers/valkey/json", "/containers/n8n/json"] * 2
+    assert (result["diff"], result["actions"]) == (predicted["diff"], predicted["actions"])
+    assert result["warnings"] == ["n8n has no container (n8n); its section stays as it is"]
+    assert "### 3. n8n\n" in inventory.read_text()
+    assert not run(inventory, VALKEY)["changed"]
+    engine.containers["valkey"] = {**SEEN, "State": {"Status": "running", "Pid": 9, "StartedAt": "later"}}
+    assert not run(inventory, DEPLOYED, docker_socket=engine.server_address)["changed"]
+    engine.containers["valkey"] = {**SEEN, "Config": {**SEEN["Config"], "Image": "valkey/valkey:8.1.2"}}
+    newer = run(inventory, DEPLOYED, docker_socket=engine.server_address)
+    assert lines_of_diff(newer) == ["- **Image**: valkey/valkey:8.1.1", "+ **Image**: valkey/valkey:8.1.2"]
+
+
+def test_a_check_run_predicts_containers_that_are_yet_to_be_made(inventory: Path, tmp_path: Path) -> None:
+    definition = {
+        "container_name": "valkey",
+        "image": "valkey/valkey:8.1.1",
+        "networks": ["docker_syncbricks"],
+        "mem_limit": "200m",
+        "cpus": 0.5,
+        "healthcheck": {"test": ["CMD", "redis-cli", "ping"], "interval": "10s"},
+    }
+    bare = str(tmp_path / "none.sock")
+    told = {**DEPLOYED, "definition": definition, "location": VALKEY["location"]}
+    predicted = run(inventory, told, check=True, docker_socket=bare)
+    with engine_socket(str(tmp_path / "docker.sock"), {"valkey": SEEN}) as engine:
+        real = run(inventory, DEPLOYED, docker_socket=engine.server_address)
+    assert (real["diff"], real["actions"]) == (predicted["diff"], predicted["actions"])
+
+
+def test_an_engine_that_does_not_answer_is_told_and_nothing_is_written(inventory: Path, tmp_path: Path) -> None:
+    before = inventory.read_bytes()
+    with pytest.raises(ModuleFailed, match="the Docker engine does not answer on .*/none.sock"):
+        run(inventory, DEPLOYED, docker_socket=str(tmp_path / "none.sock"))
+    assert inventory.read_bytes() == before
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -190,6 +190,12 @@ backup_file:
   returned: when O(backup) is set and the file was changed
   type: str
   sample: /home/david/services/SERVICE_INVENTORY.md.2101.2025-12-01@10:00:00~
+sections:
+  description: Titles of the sections about services that the file has.
+  returned: when O(services) has a deprecated one that the file does not know
+  type: list
+  elements: str
+  sample: [Traefik, n8n]
 conflicts:
   description: Lines that both a person and this task changed, with the last, our and their text.
   returned: when there are such lines

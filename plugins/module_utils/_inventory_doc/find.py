@@ -59,11 +59,12 @@ def rows_about(document: Document, service: Service) -> list[Row]:
 def must_know(document: Document, sections: list[Section], rows: list[Row], service: Service, path: str) -> None:
     if sections or any("status" in row.columns for row in rows):
         return
-    known = ", ".join(section.title for section in document.sections if section.about_a_service) or "none"
+    known = [section.title for section in document.sections if section.about_a_service]
     names = ", ".join([service.name, *service.containers])
     raise StackError(
         f"services has '{service.name}', but no section or table row of {path} is about it ({names}); "
-        f"give the name or containers of one of its sections: {known}"
+        f"give the name or containers of one of its sections: {', '.join(known) or 'none'}",
+        sections=known,
     )
 
 

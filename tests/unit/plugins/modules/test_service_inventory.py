@@ -226,7 +226,7 @@ def test_a_check_run_predicts_containers_that_are_yet_to_be_made(inventory: Path
 
 def test_an_engine_that_does_not_answer_is_told_and_nothing_is_written(inventory: Path, tmp_path: Path) -> None:
     before = inventory.read_bytes()
-    with pytest.raises(ModuleFailed, match="the Docker engine does not answer on .*/none.sock"):
+    with pytest.raises(ModuleFailed, match=r"the Docker engine does not answer on .*/none\.sock"):
         run(inventory, DEPLOYED, docker_socket=str(tmp_path / "none.sock"))
     assert inventory.read_bytes() == before
 

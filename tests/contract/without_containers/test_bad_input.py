@@ -105,6 +105,7 @@ def refusal(
             "archon_deprecation_archive_date": "yesterday",
             "archon_deprecation_archive_dir": "archive",
             "archon_deprecation_reason": " ",
+            "service_inventory_path": "SERVICE_INVENTORY.md",
         },
         engine=old_engine,
     )
@@ -139,6 +140,7 @@ def refusal(
         ["archon_deprecation_archive_date is 'yesterday'", "no date; write one as YYYYMMDD"],
         ["archon_deprecation_archive_dir is 'archive'", "not an absolute path"],
         ["archon_deprecation_reason is empty", "say why"],
+        ["service_inventory_path is 'SERVICE_INVENTORY.md'", "not an absolute path", "leave it empty"],
         ["engine 19.03.8 is too old", "20.10", "upgrade it yourself"],
         ["schema_login_host is 127.0.0.2", "Connection refused", "correct address"],
     ],
@@ -167,6 +169,7 @@ def refusal(
         "archon's archive date",
         "archon's archive",
         "archon's reason",
+        "the inventory's path",
         "engine",
         "postgres",
     ],

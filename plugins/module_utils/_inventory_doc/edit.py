@@ -58,6 +58,7 @@ class Edits:
         self._replaced: dict[int, str] = {}
         self._removed: set[int] = set()
         self._added: dict[int, list[str]] = {}
+        self._sections: dict[int, list[str]] = {}
 
     def text_of(self, line: int) -> str:
         return self._replaced.get(line, self.document.lines[line].text)
@@ -72,13 +73,20 @@ class Edits:
         """Add lines below a line; -1 is the top of the file."""
         self._added.setdefault(line, []).extend(texts)
 
+    def add_section_after(self, line: int, texts: Iterable[str]) -> None:
+        """Add a section below a line, and below what else is added there, which is the section's above."""
+        self._sections.setdefault(line, []).extend(texts)
+
+    def _below(self, line: int) -> list[str]:
+        return self._added.get(line, []) + self._sections.get(line, [])
+
     def result(self) -> str:
         before = self.document.lines
-        after = [Line(text, "") for text in self._added.get(-1, [])]
+        after = [Line(text, "") for text in self._below(-1)]
         for index, line in enumerate(before):
             if index not in self._removed:
                 after.append(Line(self.text_of(index), line.end))
-            after += [Line(text, line.end) for text in self._added.get(index, [])]
+            after += [Line(text, line.end) for text in self._below(index)]
         ends = [line.end or self.document.newline for line in after]
         if ends and before and not before[-1].end:
             ends[-1] = ""
@@ -248,7 +256,9 @@ class _Work:
         heading = f"{'#' * level} {number}. {self.service.name}"
         ruled = any(peers[-2].end <= stop < peers[-1].line for stop in document.breaks) if len(peers) > 1 else False
         top = [""] if end or self.edits.new_sections > 1 else []
-        self.edits.add_after(end - 1, [*top, *(["---", ""] if ruled else []), heading, *(gap if lines else []), *lines])
+        self.edits.add_section_after(
+            end - 1, [*top, *(["---", ""] if ruled else []), heading, *(gap if lines else []), *lines]
+        )
         self._say(end - 1, f"add section '{number}. {self.service.name}' below")
 
     def _line(self, model: Optional[Field], key: str, value: str) -> str:

@@ -160,6 +160,16 @@ def test_several_new_services_follow_each_other(tmp_path: Path, inventory: Path)
     assert not run(inventory, *services)["changed"]
 
 
+def test_lines_of_the_last_section_stay_in_it_where_new_ones_follow(inventory: Path) -> None:
+    run(
+        inventory, {"name": "C", "image": "c:1"}, {"name": "n8n", "location": "/srv/n8n"}, {"name": "D", "image": "d:1"}
+    )
+    new = "\n\n### 4. C\n\n**Image**: c:1\n\n### 5. D\n\n**Image**: d:1\n"
+    assert inventory.read_text().endswith(f"\n**Location**: /srv/n8n{new}")
+    above = inventory.read_text().removesuffix(f"\n**Location**: /srv/n8n{new}")
+    assert above.rsplit("### ", 1)[1].startswith("3. n8n")
+
+
 def test_a_section_is_kept_current(inventory: Path) -> None:
     run(inventory, VALKEY)
     newer = {**VALKEY, "image": "valkey/valkey:8.1.2", "purpose": None}

@@ -31,6 +31,11 @@ options:
     type: list
     elements: str
     default: []
+  filesystems_of:
+    description: Absolute paths, which need not exist yet, whose file systems are to be told.
+    type: list
+    elements: str
+    default: []
   docker_socket:
     description:
       - Where the Docker engine listens.
@@ -99,6 +104,16 @@ host:
       type: int
       returned: success
       sample: 0
+    swaps:
+      description: Files and partitions that are swapped to, with their MB.
+      type: dict
+      returned: success
+      sample: {"/var/lib/planner-memory/swapfile": 1024}
+    filesystems:
+      description: The C(type) of the file system of each path of O(filesystems_of), and its free space as C(free_mb).
+      type: dict
+      returned: success
+      sample: {"/var/lib/planner-memory/swapfile": {"type": "ext4", "free_mb": 61234}}
     disk_free_mb:
       description: The lesser of the free space under O(services_dir) and under the engine's data folder, in MB.
       type: int
@@ -263,12 +278,14 @@ def main() -> None:
         argument_spec={
             "services_dir": {"type": "path", "default": "/"},
             "look_for": {"type": "list", "elements": "str", "default": []},
+            "filesystems_of": {"type": "list", "elements": "str", "default": []},
             "docker_socket": {"type": "path"},
         },
         supports_check_mode=True,
     )
     given = module.params
-    module.exit_json(changed=False, host=describe(given["services_dir"], given["docker_socket"], given["look_for"]))
+    host = describe(given["services_dir"], given["docker_socket"], given["look_for"], given["filesystems_of"])
+    module.exit_json(changed=False, host=host)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,27 @@ def free_mb(path: str) -> int:
     return shutil.disk_usage(path or "/").free // 1048576
 
 
+def unescaped(text: str) -> str:
+    """The kernel writes a blank in a path as ``\\040``."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def filesystem_of(path: str, mounts: str) -> Optional[str]:
+    """Type of the file system that a path is or would be on, from ``/proc/mounts``; a later mount hides an earlier."""
+    best, found = "", None
+    for fields in (line.split() for line in mounts.splitlines()):
+        place = unescaped(fields[1]).rstrip("/")
+        if (path == place or path.startswith(f"{place}/")) and len(place) >= len(best):
+            best, found = place, fields[2]
+    return found
+
+
+def swaps_of(swaps: str) -> dict[str, int]:
+    """Path → MB of what is swapped to, from ``/proc/swaps``."""
+    lines = [line.split() for line in swaps.splitlines()[1:]]
+    return {unescaped(fields[0]): round(int(fields[2]) / 1024) for fields in lines}
+
+
 def containers_of(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every container with the Compose project that it is of, if any."""
     found = []
@@ -294,9 +315,12 @@ def digest(secret: Optional[str]) -> Optional[str]:
     return hashlib.sha256(secret.encode()).hexdigest()[:16] if secret else None
 
 
-def describe(services_dir: str, path: Optional[str] = None, look_for: Iterable[str] = ()) -> dict[str, Any]:
+def describe(
+    services_dir: str, path: Optional[str] = None, look_for: Iterable[str] = (), filesystems_of: Iterable[str] = ()
+) -> dict[str, Any]:
     """Everything that the roles decide on."""
     engine, containers = engine_of(Engine(path, timeout=5.0))
+    mounts = read("/proc/mounts")
     memory, swap = memory_of(read("/proc/meminfo"))
     sockets = listening()
     owners = owners_of(one["inode"] for one in sockets)
@@ -313,6 +337,10 @@ def describe(services_dir: str, path: Optional[str] = None, look_for: Iterable[s
         "root": os.geteuid() == 0,
         "memory_mb": memory,
         "swap_mb": swap,
+        "swaps": swaps_of(read("/proc/swaps")),
+        "filesystems": {
+            place: {"type": filesystem_of(place, mounts), "free_mb": free_mb(place)} for place in filesystems_of
+        },
         "disk_free_mb": min(free_mb(engine["root_dir"] or "/var/lib/docker"), free_mb(services_dir)),
         "init": init_of(read("/proc/1/comm"), os.path.isdir("/run/systemd/system")),
         "engine": engine,

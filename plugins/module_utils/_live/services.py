@@ -222,7 +222,9 @@ class HostService:
 
     def _leave(self, current: Any) -> list[Operation]:
         name = self.wanted.name
-        steps = [Operation("stop", name, f"stop {name}")] if current["running"] else []
+        # Also one that does not run as it should may have left something.
+        there = current["running"] or path_of(name) in current["files"]
+        steps = [Operation("stop", name, f"stop {name}")] if there else []
         if current["enabled"]:
             steps.append(Operation("disable", name, f"start {name} no longer at boot"))
         steps += self._surplus(current, {"files": {}})
@@ -265,7 +267,7 @@ class HostService:
         self._must(argv, f"{operation.target} does not stop")
         if os.path.exists(path_of(operation.target)):
             # Also where somebody started it past systemd.
-            self._call([path_of(operation.target), "stop"])
+            self._must([path_of(operation.target), "stop"], f"{operation.target} does not stop")
 
     def settle(self, plan: Plan) -> Any:
         """Observe until the service has started, or for ten seconds."""

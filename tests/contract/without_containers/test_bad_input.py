@@ -88,6 +88,8 @@ def refusal(
             "schema_login_port": 1,
             "schema_login_password": "of-no-use",
             "docker_min_free_mb": 999_999_999,
+            "docker_swap_file": "lots",
+            "docker_swap_file_path": "swap file",
             "services_overrides": {
                 "scheduler-engine": {"environment": {"GOOGLE_REDIRECT_URI": "https://x.org/cb"}},
                 "planner-engine": {
@@ -127,6 +129,8 @@ def refusal(
         ["valkey_disabled_commands names FLUSHAL,", "correct the name"],
         ["planner-engine", "services_images"],
         ["docker_min_free_mb is 999999999", "make room"],
+        ["docker_swap_file is 'lots'", "such as 1g"],
+        ["docker_swap_file_path is 'swap file'", "/var/lib/planner-memory/swapfile"],
         ["GOOGLE_REDIRECT_URI of scheduler-engine is 'https://x.org/cb'", "/oauth/callback; write that"],
         ["memory-gateway and planner-engine have the same host memory.bestviable.com", "change one"],
         ["observer-agent is internal (public is false)", "take the host out"],
@@ -156,6 +160,8 @@ def refusal(
         "unknown command",
         "image",
         "space",
+        "swap",
+        "path of the swap",
         "redirect",
         "host twice",
         "internal with host",

@@ -27,6 +27,25 @@ CGROUPS = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n" + "\n".join(
 V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate"
 
 
+def test_the_nearest_mount_is_the_file_system_of_a_path() -> None:
+    mounts = (
+        "/dev/a / ext4 rw 0 0\n/dev/b /var xfs rw 0 0\ntmpfs /var/tmp\\040x tmpfs rw 0 0\noverlay / overlay rw 0 0\n"
+    )
+    assert host.filesystem_of("/var/lib/swapfile", mounts) == "xfs"
+    assert host.filesystem_of("/variety", mounts) == "overlay"
+    assert host.filesystem_of("/var/tmp x/s", mounts) == "tmpfs"
+    assert host.filesystem_of("/x", "") is None
+
+
+def test_what_is_swapped_to() -> None:
+    head = "Filename\tType\tSize\tUsed\tPriority\n"
+    assert host.swaps_of(head + "/swap\\040file file 1048576 0 -2\n/dev/sda2 partition 2048 0 -3\n") == {
+        "/swap file": 1024,
+        "/dev/sda2": 2,
+    }
+    assert host.swaps_of("") == {}
+
+
 def test_listening_sockets_of_both_families() -> None:
     assert host.sockets_of(TCP) == [
         {"address": "127.0.0.1", "port": 6379, "inode": "111"},

@@ -103,7 +103,7 @@ class Systemd:
         self.enabled = False
         self.calls: list[str] = []
 
-    def __call__(self, argv: Any, timeout: float = 0.0) -> tuple[int, str]:
+    def __call__(self, argv: Any, timeout: float = 5.0) -> tuple[int, str]:
         if argv[0] != "systemctl":
             return REAL(argv, timeout)
         if argv[1] == "is-enabled":

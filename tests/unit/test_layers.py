@@ -73,6 +73,7 @@ def test_files_may_be_named_by_their_whole_path(layers: Layers, tmp_path: Path) 
         (["-x", "tests/contract/a.py"], [*IMAGES, "python -m pytest -x tests/contract/a.py"]),
         (["tests/contract/a.py", f"{ALONE}/b.py"], [*IMAGES, f"python -m pytest tests/contract/a.py {ALONE}/b.py"]),
         ([f"{ALONE}/b.py", "-x"], [f"{PARALLEL} {ALONE}/b.py -x"]),
+        (["-k", "folder", f"{ALONE}/b.py"], [f"{PARALLEL} -k folder {ALONE}/b.py"]),
     ],
 )
 def test_contract_makes_images_where_they_are_needed(layers: Layers, arguments: list[str], runs: list[str]) -> None:

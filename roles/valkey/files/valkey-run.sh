@@ -47,6 +47,7 @@ check_files() {
     elif [ -e "$folder/appendonly.aof" ]; then
         check_format "$folder/appendonly.aof"
     elif [ -e "$folder/dump.rdb" ]; then
+        check_format "$folder/dump.rdb"
         echo "$folder/dump.rdb is not read, for the append-only file is on and there is none yet: to take its keys over," \
             "run once with valkey_appendonly false, send CONFIG SET appendonly yes, and set it true again"
     fi

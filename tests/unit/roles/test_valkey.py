@@ -136,6 +136,12 @@ def test_a_snapshot_that_the_append_only_file_hides_is_told(tmp_path: Path) -> N
     assert code == 0 and "dump.rdb is not read" in said and said.endswith("started\n")
 
 
+def test_a_snapshot_that_could_never_be_taken_over_is_not_passed_by_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0012\xfa")
+    code, said = start(tmp_path)
+    assert code == 78 and f"{tmp_path}/dump.rdb was written by Redis 7.4 or newer" in said
+
+
 def test_an_append_only_file_of_old(tmp_path: Path) -> None:
     (tmp_path / "appendonly.aof").write_bytes(b"REDIS0012\xfa")
     assert start(tmp_path)[0] == 78

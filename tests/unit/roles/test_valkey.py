@@ -60,6 +60,11 @@ def test_a_stop_has_time(tmp_path: Path) -> None:
     assert service(described(tmp_path))["stop_grace_period"] == "30s"
 
 
+@pytest.mark.parametrize(("coming", "limit"), [(200, "200m"), (199, "448m"), (1024, "200m")])
+def test_swap_that_the_same_run_brings_counts(tmp_path: Path, coming: int, limit: str) -> None:
+    assert service(described(tmp_path, valkey_swap_coming_mb=coming))["mem_limit"] == limit
+
+
 def start(
     folder: Path, version: str = "Valkey server v=8.1.1 sha=00000000:0", appendonly: str = "yes"
 ) -> tuple[int, str]:

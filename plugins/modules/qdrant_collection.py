@@ -37,7 +37,10 @@ options:
     type: str
   state:
     description:
-      - V(absent) deletes the collection. When it holds points, O(confirm_data_loss) must say so a second time.
+      - V(absent) deletes the collection, and what rebuilds left or did not finish. When there are points in it,
+        O(confirm_data_loss) must say so a second time.
+      - Whatever is deleted is counted once more just before. Where that is another number than when it was planned, or
+        an alias has been moved to it, it stays and the run fails.
     type: str
     choices: [present, absent]
     default: present
@@ -137,10 +140,15 @@ options:
       - V(fail) changes nothing and lists field, live value, wanted value and the number of points that would be lost.
       - V(rebuild) makes a second collection C(NAME__vN) with everything that is declared and everything else that is
         there, copies the points, compares the counts, waits until it is green, and moves all aliases in one atomic
-        call. Readers of an alias notice nothing. What is written to the old collection meanwhile may be missing in the
-        new one. The old collection stays until O(drop_old). Points cannot be copied where the size of a vector changes.
+        call. Readers of an alias notice nothing. The old collection stays until O(drop_old). Points cannot be copied
+        where the size of a vector changes.
+      - Points that are added or deleted while V(rebuild) copies are noticed by their number, which is compared after
+        the copy and once more before the aliases move; then no reader is moved. A payload or vector that is changed
+        in place meanwhile is not noticed, and the copy may have the old one. Stop what writes, or let it write both.
+      - One V(rebuild) of a collection at a time comes to its end. The copy has an alias C(NAME__building_ID) until it
+        is filled; who goes on with a copy that was left unfinished takes that alias over, and the other run fails.
       - V(recreate) deletes the collection and makes it anew without its points. O(confirm_data_loss) must say so a
-        second time.
+        second time. Meanwhile an empty collection C(NAME__recreating) keeps what it has besides, and its aliases.
       - After V(rebuild), go on declaring O(aliases). Without them the declared name is the old collection as long as it
         is there; a warning says so.
       - Both make a snapshot first; see O(backup).
@@ -151,7 +159,12 @@ options:
     description:
       - With O(on_immutable=rebuild), delete the collections that rebuilds left behind, after a snapshot of each that
         holds points; the name of the first becomes an alias of the one in use.
-      - A rebuild notes in the new collection's metadata, under C(planner_memory_rebuilt_from), what it was copied from.
+      - It is kept where it holds another number of points than were copied, and where an alias serves it that nobody
+        moves. O(confirm_data_loss) is the second word for the first of these, in a run of its own.
+      - In the run that rebuilds, what is changed in place while it copies (see O(on_immutable)) is then in the snapshot
+        at most. To be safe, stop what writes, or drop the old collection in a later run.
+      - A rebuild notes in the new collection's metadata, under C(planner_memory_rebuilt_from), what it was copied from,
+        and under C(planner_memory_rebuilt_points) how many points that were.
         Collections of such names that no note leads to are somebody else's, and stay; a warning names them. Before
         Qdrant 1.16 there are no notes, so there only the run that rebuilds can delete what it leaves.
       - Needed for a rebuild where readers use the collection by its own name, which is nobody's for a moment then.
@@ -391,7 +404,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     PATH_SPEC,
     connections,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.declaration import (
     COLLECTION_SPEC,
     desired_from_params,
 )

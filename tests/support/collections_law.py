@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.declaration import (
     COLLECTION_SPEC,
     desired_from_params,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
-from tests.support.standin import StandIn
+from tests.support.standin import Killed, StandIn
 
 SMALL = {"size": 4, "distance": "Cosine"}
 EMPTY = {key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}
@@ -50,12 +51,17 @@ OTHERWISE: dict[str, Any] = {
 }
 
 
-def run(server: StandIn, *rows: dict[str, Any], check: bool = False) -> dict[str, Any]:
+def resource(server: StandIn, *rows: dict[str, Any]) -> Collections:
     desired = desired_from_params({"collections": [{**EMPTY, **row} for row in rows]})
+    return Collections(server.client(), desired, wait_seconds=5)
+
+
+def run(server: StandIn, *rows: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    made = resource(server, *rows)
     server.read_only = check
     server.writes, server.reads = [], []
     try:
-        return reconcile(Collections(server.client(), desired, wait_seconds=5), check_mode=check)
+        return reconcile(made, check_mode=check)
     finally:
         server.read_only = False
 
@@ -78,6 +84,28 @@ def law(server: StandIn, *rows: dict[str, Any]) -> list[str]:
 def filled(server: StandIn, name: str = "c", **more: Any) -> None:
     run(server, {"name": name, "vectors": SMALL, **more})
     server.result("PUT", f"/collections/{name}/points?wait=true", {"points": POINTS})
+
+
+def killed(server: StandIn, number: int, *rows: dict[str, Any]) -> None:
+    """A run that ends with its write of that number, counted from 0."""
+    server.kill_at = number
+    with pytest.raises(Killed):
+        run(server, *rows)
+    server.kill_at = None
+
+
+def put(server: StandIn, name: str, first: int, number: int = 5) -> None:
+    """Points that a writer brings meanwhile."""
+    points = [{"id": one, "vector": [one, 1, 0, 0]} for one in range(first, first + number)]
+    server.result("PUT", f"/collections/{name}/points?wait=true", {"points": points})
+
+
+def aliases(server: StandIn) -> dict[str, str]:
+    return dict(server.everything()["aliases"])
+
+
+def names(server: StandIn) -> list[str]:
+    return list(server.everything()["collections"])
 
 
 def count(server: StandIn, name: str = "c") -> int:

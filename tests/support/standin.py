@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Optional
+from urllib.parse import urlencode
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, ReadOnlyError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer, _form
@@ -38,6 +39,18 @@ class StandIn:
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.kill_at: Optional[int] = None
+        self.bodies: list[int] = []
+        self._meanwhile: list[tuple[str, str, str, Callable[[], object]]] = []
+
+    def meanwhile(self, when: str, method: str, path: str, act: Callable[[], object]) -> None:
+        """Do something once, ``before`` or ``after`` the next such request of a client."""
+        self._meanwhile.append((when, method, path, act))
+
+    def _happens(self, when: str, method: str, path: str) -> None:
+        for row in list(self._meanwhile):
+            if row[:3] == (when, method, path) and row in self._meanwhile:
+                self._meanwhile.remove(row)
+                row[3]()
 
     def send(
         self, method: str, path: str, body: Any = None, headers: Optional[dict[str, str]] = None
@@ -71,7 +84,10 @@ class StandIn:
             raise ReadOnlyError(f"{method} {path}")
         (self.reads if safe else self.writes).append(f"{method} {path}")
         raw = b"" if json is None else jsonlib.dumps(json).encode()
+        self._happens("before", method, path)
         status, text, headers = self._exchange(method, path, raw, [])
+        self.bodies.append(len(raw))
+        self._happens("after", method, path)
         if not safe and self.kill_at == len(self.writes) - 1:
             raise Killed
         answer = Answer(method, path, status, headers, text)
@@ -86,7 +102,8 @@ class StandIn:
 
     def upload(self, path: str, source: str, params: Any = None) -> Answer:
         self.writes.append(f"POST {path}")
-        status, text, headers = self._exchange("POST", path, b"".join(_form("boundary", source)), [])
+        asked = f"{path}?{urlencode(params or {})}"
+        status, text, headers = self._exchange("POST", asked, b"".join(_form("boundary", source)), [])
         if self.kill_at == len(self.writes) - 1:
             raise Killed
         if status != 200:

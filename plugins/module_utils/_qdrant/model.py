@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import schema
@@ -23,42 +23,14 @@ PARAMS = (
     "read_fan_out_delay_ms",
 )
 PATCH_ONLY_PARAMS = ("read_fan_out_factor", "read_fan_out_delay_ms")
-SINCE: dict[str, schema.Version] = {
-    "metadata": schema.METADATA,
-    "strict_mode_config": schema.STRICT_MODE,
-    "read_fan_out_delay_ms": (1, 17),
-}
 # In a rebuilt collection's metadata: the collection that it was copied from.
 SOURCE_MARK = "planner_memory_rebuilt_from"
+# Beside it: how many points that one had when all were copied.
+COUNT_MARK = "planner_memory_rebuilt_points"
+# What the empty collection is called that keeps what a recreation has to make again.
+RECREATING = "__recreating"
 # Sections of which the server keeps what a PATCH does not name.
 MERGED = {"hnsw_config": schema.HNSW, "optimizers_config": schema.OPTIMIZERS, "strict_mode_config": schema.STRICT}
-
-# What a collection's declaration takes, as an argument specification; a script without Ansible reads it too.
-COLLECTION_SPEC: dict[str, dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "vectors": {"type": "dict"},
-    "sparse_vectors": {"type": "dict"},
-    "shard_number": {"type": "int"},
-    "sharding_method": {"type": "str", "choices": ["auto", "custom"]},
-    "replication_factor": {"type": "int"},
-    "write_consistency_factor": {"type": "int"},
-    "read_fan_out_factor": {"type": "int"},
-    "read_fan_out_delay_ms": {"type": "int"},
-    "on_disk_payload": {"type": "bool"},
-    "hnsw_config": {"type": "dict"},
-    "optimizers_config": {"type": "dict"},
-    "quantization_config": {"type": "dict"},
-    "wal_config": {"type": "dict"},
-    "strict_mode_config": {"type": "dict"},
-    "metadata": {"type": "dict"},
-    "payload_indexes": {"type": "dict"},
-    "prune_indexes": {"type": "bool", "default": False},
-    "aliases": {"type": "list", "elements": "str"},
-    "on_immutable": {"type": "str", "choices": ["fail", "rebuild", "recreate"], "default": "fail"},
-    "drop_old": {"type": "bool", "default": False},
-    "confirm_data_loss": {"type": "str"},
-    "backup": {"type": "bool", "default": True},
-}
 
 
 @dataclass(frozen=True)
@@ -127,8 +99,10 @@ class World:
     names: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, Live] = field(default_factory=dict)
-    # Other versions of declared collections, by their own names.
+    # Other versions of declared collections, and notes of recreations, by their own names.
     others: Mapping[str, Live] = field(default_factory=dict)
+    # What this run calls itself in the marks that it makes.
+    run: str = ""
 
     def current(self, desired: Desired) -> Optional[str]:
         """The collection that holds the points of a declared name.
@@ -137,32 +111,71 @@ class World:
         has the name, of one of the declared aliases.
         """
         name = desired.name
-        if name in self.aliases:
-            return self.aliases[name] if version_of(name, self.aliases[name]) else None
-        versions = {self.aliases[alias] for alias in desired.aliases or () if alias in self.aliases}
+        if self.unmade(name) is not None:
+            return None
+        # A note of a recreation has the aliases of what is made again, until that is done.
+        targets = {alias: to.removesuffix(RECREATING) for alias, to in self.aliases.items()}
+        if name in targets:
+            return targets[name] if version_of(name, targets[name]) else None
+        versions = {targets[alias] for alias in desired.aliases or () if alias in targets} & self.names
         newest = max(
             (one for one in versions if version_of(name, one)), key=lambda one: version_of(name, one), default=""
         )
         if newest:
             return newest
-        if name in self.names:
-            return name
-        # A rebuild that deletes the old collection was cut off after that, which it does when the new one is filled.
-        marked = self.aliases.get(building_alias(name), "")
-        return marked if version_of(name, marked) else None
+        # A rebuild that deletes the old collection was cut off after its copy was filled: while nobody has moved to
+        # that, the old one may have been written to since.
+        filled = self.aliases.get(filled_alias(name), "")
+        if version_of(name, filled) and (name not in self.names or self.readers(name, filled)):
+            return filled
+        return name if name in self.names else None
 
     def readers(self, name: str, collection: str) -> list[str]:
-        """The aliases of a collection but the mark of an unfinished rebuild."""
-        marker = building_alias(name)
-        return sorted(alias for alias, to in self.aliases.items() if to == collection and alias != marker)
+        """The aliases of a collection but the marks of rebuilds."""
+        marks = self.marks(name)
+        return sorted(alias for alias, to in self.aliases.items() if to == collection and alias not in marks)
+
+    def marks(self, name: str) -> dict[str, str]:
+        """The marks of rebuilds that have not ended, each with what it marks."""
+        begun = building_alias(name, "")
+        return {
+            alias: to
+            for alias, to in sorted(self.aliases.items())
+            if alias == filled_alias(name)
+            or (alias.startswith(begun) and re.fullmatch("[0-9a-f]+", alias[len(begun) :]))
+        }
+
+    def marked(self, name: str) -> dict[str, str]:
+        """The other way round: of what is marked, its mark."""
+        return {to: alias for alias, to in self.marks(name).items()}
 
     def versions(self, name: str) -> list[str]:
         return [one for one in self.names if version_of(name, one)]
 
+    def notes(self, name: str) -> list[str]:
+        """What recreations that have not ended keep everything in that is to be made again."""
+        found = [one for one in self.names if one.startswith(name) and one.endswith(RECREATING)]
+        bases = {one: one[: -len(RECREATING)] for one in found}
+        return sorted(one for one, base in bases.items() if base == name or version_of(name, base))
 
-def building_alias(name: str) -> str:
-    """The alias that a rebuild gives to the collection that it fills, until the collection is in use."""
-    return f"{name}__building"
+    def unmade(self, name: str) -> Optional[str]:
+        """What a recreation deleted and had no time to make again."""
+        bases = [one[: -len(RECREATING)] for one in self.notes(name)]
+        return next((base for base in bases if base not in self.names), None)
+
+
+def building_alias(name: str, run: str) -> str:
+    """The alias that a run gives to the collection that it fills.
+
+    It has the run in its name: who takes the collection over renames it, which only one can do, and then whoever had
+    it before cannot end what it began.
+    """
+    return f"{name}__building_{run}"
+
+
+def filled_alias(name: str) -> str:
+    """The alias that it gets once it holds all points, until the old collection is gone."""
+    return f"{name}__filled"
 
 
 def version_of(name: str, collection: str) -> int:
@@ -207,65 +220,6 @@ def named(vectors: Mapping[str, Any]) -> dict[str, Any]:
     return {"": dict(vectors)} if unnamed else dict(vectors)
 
 
-def desired_from_params(params: Mapping[str, Any]) -> list[Desired]:
-    """From the module's arguments, either one collection or a list.
-
-    :raises StackError: one sentence about the first thing that cannot be meant
-    """
-    rows = [params] if params["collections"] is None else params["collections"]
-    wanted = [_desired(row) for row in rows]
-    _refuse_twice("collections has", [one.name for one in wanted], "declare each collection once")
-    _refuse_twice(
-        "aliases has", [alias for one in wanted for alias in one.aliases or ()], "an alias has one collection"
-    )
-    for one in wanted:
-        for alias in one.aliases or ():
-            if alias in {other.name for other in wanted}:
-                raise StackError(f"{one.name}: aliases has {alias!r}, which is a collection's name; write another name")
-    return wanted
-
-
-def _refuse_twice(where: str, names: Iterable[str], way_out: str) -> None:
-    names = list(names)
-    for name in names:
-        if names.count(name) > 1:
-            raise StackError(f"{where} {name!r} {names.count(name)} times; {way_out}")
-
-
-def _desired(row: Mapping[str, Any]) -> Desired:
-    name = checked_name(row["name"])
-    if row["drop_old"] and row["on_immutable"] != "rebuild":
-        raise StackError(
-            f"{name}: drop_old is true without on_immutable: rebuild, which alone leaves an old collection"
-        )
-    return Desired(
-        name=name,
-        present=row["state"] == "present",
-        vectors=_vectors(name, row["vectors"]),
-        sparse_vectors=_sparse_vectors(name, row["sparse_vectors"]),
-        shard_number=_at_least(name, "shard_number", row["shard_number"], 1),
-        sharding_method=row["sharding_method"],
-        replication_factor=_at_least(name, "replication_factor", row["replication_factor"], 1),
-        write_consistency_factor=_at_least(name, "write_consistency_factor", row["write_consistency_factor"], 1),
-        read_fan_out_factor=_at_least(name, "read_fan_out_factor", row["read_fan_out_factor"], 0),
-        read_fan_out_delay_ms=_at_least(name, "read_fan_out_delay_ms", row["read_fan_out_delay_ms"], 0),
-        on_disk_payload=row["on_disk_payload"],
-        hnsw_config=_section(name, "hnsw_config", row["hnsw_config"], schema.HNSW),
-        optimizers_config=_section(name, "optimizers_config", row["optimizers_config"], schema.OPTIMIZERS),
-        quantization_config=_quantization(f"{name}: quantization_config", row["quantization_config"]),
-        wal_config=_section(name, "wal_config", row["wal_config"], schema.WAL),
-        strict_mode_config=_section(name, "strict_mode_config", row["strict_mode_config"], schema.STRICT),
-        metadata=row["metadata"],
-        payload_indexes=_indexes(name, row["payload_indexes"]),
-        prune_indexes=bool(row["prune_indexes"]),
-        aliases=_aliases(name, row["aliases"]),
-        on_immutable=row["on_immutable"],
-        drop_old=bool(row["drop_old"]),
-        confirm_data_loss=row["confirm_data_loss"],
-        backup=row["backup"],
-    )
-
-
 def checked_name(name: str, option: str = "name", thing: str = "a collection's name") -> str:
     bad = next((char for char in name if char in FORBIDDEN_IN_NAMES or ord(char) < 32), None)
     if bad is not None:
@@ -273,109 +227,3 @@ def checked_name(name: str, option: str = "name", thing: str = "a collection's n
     if not 1 <= len(name) <= 255 or name in (".", ".."):
         raise StackError(f"{option} is {name!r}; {thing} has 1 to 255 characters and is neither . nor ..")
     return name
-
-
-def _at_least(collection: str, option: str, value: Optional[int], smallest: int) -> Optional[int]:
-    if value is not None and value < smallest:
-        raise StackError(f"{collection}: {option} is {value}; it is a number of {smallest} or more")
-    return value
-
-
-def _section(collection: str, option: str, given: Any, known: Mapping[str, Any]) -> Optional[dict[str, Any]]:
-    return None if given is None else schema.checked(f"{collection}: {option}", given, known)
-
-
-def _vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
-    if vectors is None:
-        return None
-    unnamed = not vectors or any(not isinstance(value, Mapping) for value in vectors.values())
-    by_name = {"": vectors} if unnamed else vectors
-    return {name: _vector(f"{collection}: vectors{'.' + name if name else ''}", by_name[name]) for name in by_name}
-
-
-def _vector(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    vector = schema.checked(where, given, schema.VECTOR)
-    for key in ("size", "distance"):
-        if key not in vector:
-            raise StackError(f"{where} has no {key}; give a size and a distance, such as size: 1536, distance: Cosine")
-    if "quantization_config" in vector:
-        vector["quantization_config"] = _quantization(f"{where}.quantization_config", vector["quantization_config"])
-    return vector
-
-
-def _sparse_vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
-    if vectors is None:
-        return None
-    return {
-        name: schema.checked(f"{collection}: sparse_vectors.{name}", given or {}, schema.SPARSE)
-        for name, given in vectors.items()
-    }
-
-
-def _quantization(where: str, given: Optional[Mapping[str, Any]]) -> Optional[dict[str, Any]]:
-    if given is None:
-        return None
-    filled = {method: {} if params is None else params for method, params in given.items()}
-    quantization = schema.checked(where, filled, schema.QUANTIZATION)
-    if len(quantization) > 1:
-        raise StackError(f"{where} has {' and '.join(sorted(quantization))}; a collection has one method")
-    if "scalar" in quantization:
-        quantization["scalar"].setdefault("type", "int8")
-    if "product" in quantization and "compression" not in quantization["product"]:
-        raise StackError(f"{where}.product has no compression; give one, such as compression: x16")
-    return quantization
-
-
-def _indexes(collection: str, indexes: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
-    if indexes is None:
-        return None
-    return {name: _index(f"{collection}: payload_indexes.{name}", given) for name, given in indexes.items()}
-
-
-def _index(where: str, given: Any) -> dict[str, Any]:
-    normal = dict(given) if isinstance(given, Mapping) else {"type": given}
-    kind = normal.pop("type", None)
-    if kind not in schema.INDEX_PARAMS:
-        raise StackError(f"{where} has the type {kind!r}; it is one of {', '.join(sorted(schema.INDEX_PARAMS))}")
-    return {"type": kind, **schema.checked(where, normal, schema.INDEX_PARAMS[kind])}
-
-
-def _aliases(collection: str, aliases: Optional[list[str]]) -> Optional[tuple[str, ...]]:
-    if aliases is None:
-        return None
-    for alias in aliases:
-        checked_name(alias, f"{collection}: aliases", "an alias")
-    return tuple(sorted(aliases))
-
-
-def too_new(desired: Desired, server: schema.Version) -> list[str]:
-    """The declared options that this server would ignore."""
-    found: list[str] = []
-    for option, since in SINCE.items():
-        if getattr(desired, option) is not None and since > server:
-            found.append(f"{option} (Qdrant {schema.told(since)})")
-    sections: list[tuple[str, Optional[Mapping[str, Any]], Mapping[str, schema.Setting]]] = [
-        ("hnsw_config", desired.hnsw_config, schema.HNSW),
-        ("optimizers_config", desired.optimizers_config, schema.OPTIMIZERS),
-        ("quantization_config", desired.quantization_config, schema.QUANTIZATION),
-        ("wal_config", desired.wal_config, schema.WAL),
-        ("strict_mode_config", desired.strict_mode_config, schema.STRICT),
-        *((f"vectors.{name}".rstrip("."), one, schema.VECTOR) for name, one in (desired.vectors or {}).items()),
-        *((f"sparse_vectors.{name}", one, schema.SPARSE) for name, one in (desired.sparse_vectors or {}).items()),
-        *(
-            (
-                f"payload_indexes.{name}",
-                {key: value for key, value in one.items() if key != "type"},
-                schema.INDEX_PARAMS[one["type"]],
-            )
-            for name, one in (desired.payload_indexes or {}).items()
-        ),
-    ]
-    for where, given, known in sections:
-        found += schema.too_new(where, given or {}, known, server)
-    for name, one in (desired.vectors or {}).items():
-        if one.get("datatype") == "turbo4" and server < (1, 19):
-            found.append(f"vectors.{name}".rstrip(".") + ".datatype turbo4 (Qdrant 1.19)")
-    if any(one["type"] == "uuid" for one in (desired.payload_indexes or {}).values()) and server < (1, 11):
-        found.append("payload indexes of type uuid (Qdrant 1.11)")
-    return found

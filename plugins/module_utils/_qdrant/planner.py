@@ -10,14 +10,26 @@ from typing import Any, Iterable, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import immutable, patch
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.guards import followed
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
     Desired,
     Live,
     World,
-    building_alias,
     version_of,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.rebuild import (
+    left_over,
+    orphans,
+    rebuilding,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.recreate import (
+    completed,
+    leftovers,
+    recreating,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.removal import removal
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.steps import (
+    Made,
     alias_steps,
     creation,
     index_changes,
@@ -37,11 +49,28 @@ def plan(desired: Iterable[Desired], world: World) -> Plan:
     operations: list[Operation] = []
     warnings: list[str] = []
     after: dict[str, Any] = {}
+    makes: list[tuple[Desired, Made]] = []
+    now = world
     for one in desired:
-        steps, physical, gone, said = _one(one, world)
+        if one.present:
+            made = _present(one, now)
+            makes.append((one, made))
+            now, steps = followed(now, made.steps)
+            operations += steps
+    # What deletes comes last: aliases that go from one declared collection to another have moved by then.
+    for one, made in makes:
+        _refuse_served(one, made, now)
+        now, steps = followed(now, made.tail)
         operations += steps
-        warnings += [*said, *_shadowed(one, world), *_warnings(one, world.live.get(one.name), steps)]
-        after[one.name] = wanted_view(one, world, physical, gone)
+    for one in desired:
+        if not one.present:
+            made = Made(removal(one, world.live.get(one.name), now), one.name)
+            makes.append((one, made))
+            now, steps = followed(now, made.steps)
+            operations += steps
+    for one, made in sorted(makes, key=lambda pair: pair[0].name):
+        warnings += [*made.said, *_shadowed(one, world), *_warnings(one, world.live.get(one.name), made.steps)]
+        after[one.name] = wanted_view(one, world, made.physical, made.gone)
     return Plan(before=view(desired, world), after=after, operations=tuple(operations), warnings=tuple(warnings))
 
 
@@ -57,33 +86,45 @@ def _refuse_names(desired: Desired, world: World) -> None:
             )
     current = world.current(desired)
     target = world.aliases.get(desired.name)
-    if target is not None and current is None:
+    if target is not None and current is None and world.unmade(desired.name) is None:
         raise StackError(
             f"name is {desired.name!r}, which is an alias of {target!r} on the server; "
             f"declare {target!r}, or remove the alias with qdrant_alias"
         )
-    marker = building_alias(desired.name)
-    marked = world.aliases.get(marker)
-    if desired.on_immutable == "rebuild" and marked is not None and not version_of(desired.name, marked):
+    foreign = {alias: to for alias, to in world.marks(desired.name).items() if not version_of(desired.name, to)}
+    for alias, to in foreign.items() if desired.on_immutable == "rebuild" else ():
         raise StackError(
-            f"{desired.name}: alias {marker} is what a rebuild marks its unfinished copy {desired.name}__vN with, but "
-            f"it points to {marked!r}, so nothing was touched; remove it with qdrant_alias, or give it another name"
+            f"{desired.name}: alias {alias} is what a rebuild marks its unfinished copy {desired.name}__vN with, but "
+            f"it points to {to!r}, so nothing was touched; remove it with qdrant_alias, or give it another name"
         )
 
 
-def _one(desired: Desired, world: World) -> tuple[list[Operation], str, tuple[str, ...], list[str]]:
-    """The steps of one collection, what will hold its points, what will be gone, and what else to say."""
+def _present(desired: Desired, world: World) -> Made:
     live = world.live.get(desired.name)
-    if not desired.present:
-        return (immutable.removal(desired, live, world) if live is not None else []), desired.name, (), []
     if live is None:
-        return [*creation(desired), *alias_steps(desired, desired.name, world)], desired.name, (), []
+        unmade = world.unmade(desired.name)
+        if unmade is not None:
+            return completed(desired, world, unmade)
+        steps = [*creation(desired), *alias_steps(desired, desired.name, world)]
+        return Made(steps, desired.name, said=orphans(desired, world))
     if immutable.found(desired, live):
-        make = immutable.rebuilding if desired.on_immutable == "rebuild" else immutable.recreating
+        make = rebuilding if desired.on_immutable == "rebuild" else recreating
         return make(desired, live, world)
-    steps = [*patch.steps(desired, live), *index_changes(desired, live)]
-    tail, gone, said = immutable.left_over(desired, live, world)
-    return [*steps, *alias_steps(desired, live.physical, world), *tail], live.physical, gone, said
+    fuller, rest = leftovers(desired, live, world)
+    made = left_over(desired, live, world)
+    steps = [*patch.steps(fuller, live), *index_changes(fuller, live), *alias_steps(fuller, live.physical, world)]
+    return Made(steps, live.physical, [*rest.tail, *made.tail], made.gone, [*rest.said, *made.said])
+
+
+def _refuse_served(desired: Desired, made: Made, world: World) -> None:
+    """What is dropped must not be what somebody reads by an alias that nobody moves."""
+    for old in made.gone:
+        readers = world.readers(desired.name, old)
+        if readers:
+            raise StackError(
+                f"{desired.name}: drop_old would delete {old}, which alias {', '.join(readers)} still serves, so "
+                "nothing was touched; move it with qdrant_alias, or declare it in aliases"
+            )
 
 
 def _shadowed(desired: Desired, world: World) -> list[str]:

@@ -6,27 +6,38 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import replace
 from typing import Any, Callable, Iterable, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import model, planner, schema
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
+    ApiError,
+    StackError,
+    Unreachable,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import (
+    declaration,
+    immutable,
+    planner,
+    schema,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.guards import moved_on
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COUNT_MARK,
     Desired,
     Live,
     World,
-    building_alias,
     live_from_info,
+    version_of,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.rebuild import renamed
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.transfer import carry
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import olds
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 LONGEST_PAUSE = 2.0
-# Numbers of a page of points: about 4 MB of JSON, well below the 32 MB that the server takes.
-NUMBERS_IN_A_PAGE = 200_000
-POINTS_IN_A_PAGE = 500
 
 
 class Collections:
@@ -49,21 +60,23 @@ class Collections:
         self.may_be_unborn = may_be_unborn
         self.unborn = ""
         self.desired = list(desired)
-        self.world = World()
+        self.run = secrets.token_hex(4)
+        self.world = World(run=self.run)
         self.snapshots: dict[str, str] = {}
+        self.copied: dict[str, int] = {}
         self.wait_seconds = wait_seconds
         self._sleep = sleep
         self._clock = clock
         self._apply: dict[str, Callable[[str, dict[str, Any]], None]] = {
             "create": lambda name, args: client.create(name, args["body"]),
             "patch": lambda name, args: client.patch(name, args["body"]),
-            "delete": lambda name, args: client.delete(name),
+            "delete": self._delete,
             "snapshot": lambda name, args: self._snapshot(name),
             "add_vector": lambda name, args: client.add_vector(name, args["name"], args["config"]),
             "create_index": lambda name, args: client.create_index(name, args["field"], args["schema"]),
             "rebuild_index": lambda name, args: self._rebuild_index(name, args["field"], args["schema"]),
             "drop_index": lambda name, args: client.delete_index(name, args["field"]),
-            "aliases": lambda name, args: client.change_aliases(args["actions"]),
+            "aliases": self._change_aliases,
             "copy": lambda name, args: self._copy(args["source"], name),
             "wait": lambda name, args: self._wait([name]),
         }
@@ -75,9 +88,9 @@ class Collections:
             if not self.may_be_unborn:
                 raise
             self.unborn = str(error)
-            self.world = World()
+            self.world = World(run=self.run)
             return planner.view(self.desired, self.world)
-        world = World(names, self.client.aliases() if self._aliases_matter(names) else {})
+        world = World(names, self.client.aliases() if self._aliases_matter(names) else {}, run=self.run)
         self.world = replace(world, live=self._live(world), others=self._others(world))
         return planner.view(self.desired, self.world)
 
@@ -85,18 +98,25 @@ class Collections:
         """Whether the list of aliases is worth a call: not where every name is a collection and nobody asks."""
         return any(
             one.aliases is not None
-            or (one.name not in names and one.present)
+            or (one.name in names) is not one.present
             or one.on_immutable != "fail"
-            or (one.name in names and any(name.startswith(f"{one.name}__v") for name in names))
+            or any(name.startswith(f"{one.name}__") for name in names)
             for one in self.desired
-        ) or any(model.version_of(one.name, name) for one in self.desired if one.name not in names for name in names)
+        )
 
     def _live(self, world: World) -> dict[str, Live]:
         found = {}
         for one in self.desired:
             current = world.current(one)
-            if current is not None:
-                found[one.name] = live_from_info(self._info(current), current)
+            if current is None:
+                continue
+            info = self.client.collection(current)
+            live = live_from_info(info, current)
+            # The number that the server shows may be some off, or left open: where points may go, they are counted.
+            may_go = not one.present or (one.on_immutable != "fail" and immutable.found(one, live))
+            if may_go or info.get("points_count") is None:
+                live = replace(live, points=self.client.count(current))
+            found[one.name] = live
         return found
 
     def _others(self, world: World) -> dict[str, Live]:
@@ -104,22 +124,16 @@ class Collections:
         wanted: set[str] = set()
         for one in self.desired:
             current = world.current(one)
-            if current is None or (one.present and one.on_immutable != "rebuild"):
+            wanted |= {*world.notes(one.name)}
+            if one.present and one.on_immutable != "rebuild" and current is not None:
                 continue
-            newer = [name for name in world.versions(one.name) if name != current]
-            wanted |= {*newer, *olds(one, world, current)}
-            wanted |= (
-                {world.aliases[building_alias(one.name)]} & world.names
-                if building_alias(one.name) in world.aliases
-                else set()
-            )
-            wanted.discard(current)
-        return {name: live_from_info(self._info(name), name) for name in sorted(wanted)}
-
-    def _info(self, name: str) -> dict[str, Any]:
-        """What the server shows; a number of points that it leaves open is counted, for it must not pass for none."""
-        info = self.client.collection(name)
-        return info if info.get("points_count") is not None else {**info, "points_count": self.client.count(name)}
+            wanted |= {*world.marks(one.name).values()} & world.names
+            if current is not None:
+                wanted |= {*world.versions(one.name), *olds(one, world, current)} - {current}
+        return {
+            name: replace(live_from_info(self.client.collection(name), name), points=self.client.count(name))
+            for name in sorted(wanted)
+        }
 
     def plan(self, current: Any) -> Plan:
         plan = planner.plan(self.desired, self.world)
@@ -133,12 +147,12 @@ class Collections:
     def _refuse_too_new(self, plan: Plan) -> None:
         """A server ignores what it does not know; only what depends on its version costs the question."""
         touched = {operation.target for operation in plan.operations}
-        changed = [one for one in self.desired if one.present and {one.name, self._physical(one)} & touched]
+        changed = [one for one in self.desired if one.present and self._collections_of(one, touched)]
         adds = any(operation.verb == "add_vector" for operation in plan.operations)
-        if not adds and not any(model.too_new(one, (0, 0)) for one in changed):
+        if not adds and not any(declaration.too_new(one, (0, 0)) for one in changed):
             return
         version = self.client.version()
-        found = [f"{one.name}: {option}" for one in changed for option in model.too_new(one, version)]
+        found = [f"{one.name}: {option}" for one in changed for option in declaration.too_new(one, version)]
         if adds and version < schema.NAMED_VECTOR_CHANGES:
             found.append(f"a vector that is added (Qdrant {schema.told(schema.NAMED_VECTOR_CHANGES)})")
         if found:
@@ -149,9 +163,10 @@ class Collections:
                 too_new=found,
             )
 
-    def _physical(self, one: Desired) -> str:
+    def _collections_of(self, one: Desired, touched: set[str]) -> bool:
+        """Whether one of these is the declared collection, or another one that is made for it."""
         live = self.world.live.get(one.name)
-        return live.physical if live else one.name
+        return any(name in (one.name, live and live.physical) or version_of(one.name, name) for name in touched)
 
     def apply(self, operation: Operation) -> None:
         self._apply[operation.verb](operation.target, dict(operation.args))
@@ -208,27 +223,61 @@ class Collections:
             ) from None
 
     def _copy(self, source: str, target: str) -> None:
-        """All points, page by page; writing one twice changes nothing, so a run that was cut off begins again."""
-        live = live_from_info(self.client.collection(source), source)
-        numbers = sum(int(vector["size"]) for vector in live.vectors.values()) + 100 * len(live.sparse_vectors)
-        limits = [live.strict_mode_config.get(key) for key in ("max_query_limit", "upsert_max_batchsize")]
-        known = [limit for limit in limits if limit] if live.strict_mode_config.get("enabled") else []
-        page = max(1, min(POINTS_IN_A_PAGE, NUMBERS_IN_A_PAGE // max(1, numbers), *known))
-        offset = None
-        while True:
-            points, offset = self.client.scroll(source, page, offset)
-            if points:
-                self.client.upsert(target, [_point(point) for point in points])
-            if offset is None:
-                break
+        carry(self.client, source, target)
         there, here = self.client.count(source), self.client.count(target)
         if there != here:
             raise StackError(
                 f"{source} has {there} points and {target} {here} after the copy, so no reader was moved; "
                 "pause what writes to it and run again"
             )
+        # What is written to the old one from now on shows in its number of points.
+        self.client.patch(target, {"metadata": {COUNT_MARK: there}})
+        self.copied[source] = there
 
+    def _change_aliases(self, name: str, args: dict[str, Any]) -> None:
+        source = args.get("source")
+        if source is not None:
+            now = self.client.count(source)
+            if now != self.copied[source]:
+                raise StackError(
+                    f"{source} holds {now} points and held {self.copied[source]} when they had been copied, so no "
+                    "reader was moved; pause what writes to it and run again"
+                )
+        self._claimed(name, args["actions"], args.get("mark"))
 
-def _point(point: dict[str, Any]) -> dict[str, Any]:
-    vector = point.get("vector")
-    return {"id": point["id"], "vector": {} if vector is None else vector, "payload": point.get("payload") or {}}
+    def _claimed(self, name: str, actions: list[dict[str, Any]], mark: Optional[str]) -> None:
+        """Change aliases, where a mark is renamed first only if it is there still.
+
+        :raises StackError: when it is not, and then nothing of it was carried out
+        """
+        try:
+            self.client.change_aliases(actions)
+        except ApiError as error:
+            if mark is None or error.status != 404:
+                raise
+            raise StackError(
+                f"another run works on {name}: its mark, alias {mark}, is not there any more, so no alias was moved; "
+                "run again when the other one has ended"
+            ) from None
+
+    def _delete(self, name: str, args: dict[str, Any]) -> None:
+        """:raises StackError: when it is not as it was when its deletion was decided, and then it stays"""
+        planned = self.copied.get(name, args["points"]) if args.get("copied") else args["points"]
+        aliases = self.client.aliases()
+        reason = moved_on(name, args["aliases"], planned, aliases, self._points(name))
+        if reason:
+            raise StackError(
+                f"{name} was not deleted, because {reason}: another run, or what writes to it, is at work; "
+                "run again when that has ended"
+            )
+        if args.get("mark"):
+            self._claimed(name, [renamed(args["mark"], args["mine"])], args["mark"])
+        self.client.delete(name)
+
+    def _points(self, name: str) -> Optional[int]:
+        try:
+            return self.client.count(name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None

@@ -233,6 +233,11 @@ class Snapshots:
     def _restore(self) -> None:
         wanted = self.wanted
         if wanted.src:
+            seen = _digest(wanted.src) if wanted.checksum else None
+            if wanted.checksum and seen != wanted.checksum.lower():
+                raise StackError(
+                    f"{wanted.src} has the checksum {seen} and not {wanted.checksum}, so nothing was touched"
+                )
             self.client.upload_snapshot(wanted.collection, wanted.src, wanted.priority, wanted.checksum)
             return
         body: dict[str, Any] = {"location": wanted.location, "priority": wanted.priority}
@@ -248,6 +253,10 @@ class Snapshots:
         if "dest" in plan.after and plan.after["dest"] == "(new)" and state["dest"] is not None:
             state["dest"] = "(new)"
         if "restored" in plan.after:
+            if not self.there:
+                raise StackError(
+                    f"{self.wanted.collection} was restored, says the server, but it is not there; see its log"
+                )
             state["restored"] = plan.after["restored"]
         return state
 

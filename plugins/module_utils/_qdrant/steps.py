@@ -6,13 +6,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from dataclasses import dataclass
+from dataclasses import field as fresh
+from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import patch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import Desired, Live, World
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import plain, projected, told
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one collection takes.
+
+    :param physical: what holds its points then
+    :param tail: what is done once all other collections are as they will be, because it deletes
+    :param gone: what is not there any more then
+    :param said: what else to tell
+    """
+
+    steps: list[Operation]
+    physical: str
+    tail: list[Operation] = fresh(default_factory=list)
+    gone: tuple[str, ...] = ()
+    said: list[str] = fresh(default_factory=list)
 
 
 def creation(desired: Desired, name: str = "") -> list[Operation]:
@@ -38,10 +57,21 @@ def creation(desired: Desired, name: str = "") -> list[Operation]:
 
 
 def alias_steps(
-    desired: Desired, physical: str, world: World, unmark: Optional[dict[str, Any]] = None
+    desired: Desired,
+    physical: str,
+    world: World,
+    *,
+    first: Iterable[dict[str, Any]] = (),
+    last: Iterable[dict[str, Any]] = (),
+    said: str = "",
+    **more: Any,
 ) -> list[Operation]:
-    """One atomic call for all of a collection's aliases that point elsewhere or nowhere."""
-    actions: list[dict[str, Any]] = []
+    """One atomic call for all of a collection's aliases that point elsewhere or nowhere.
+
+    :param first: actions before these, ``last`` those after them, ``said`` both in words
+    :param more: further arguments of the operation
+    """
+    actions: list[dict[str, Any]] = [*first]
     words: list[str] = []
     for alias in desired.aliases or ():
         target = world.aliases.get(alias)
@@ -53,10 +83,10 @@ def alias_steps(
         words.append(
             f"move alias {alias} from {target} to {physical}" if target else f"create alias {alias} of {physical}"
         )
-    if unmark is not None:
-        actions.append(unmark)
-        words.append(f"mark {physical} as finished")
-    return [Operation("aliases", physical, "; ".join(words), {"actions": actions})] if actions else []
+    actions += last
+    if said:
+        words.append(said)
+    return [Operation("aliases", physical, "; ".join(words), {"actions": actions, **more})] if actions else []
 
 
 def _sorted_indexes(desired: Desired) -> list[tuple[str, Mapping[str, Any]]]:

@@ -57,7 +57,7 @@ def definitions(file: Path, only: Optional[list[str]]) -> list[dict[str, Any]]:
         import yaml
     except ImportError:
         raise ValueError("the Python library PyYAML is missing; install it with pip install pyyaml") from None
-    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import COLLECTION_SPEC
+    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.declaration import COLLECTION_SPEC
 
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -89,7 +89,9 @@ def main(argv: Optional[list[str]] = None) -> int:
     asked = arguments(argv)
     _find_our_code()
     from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import desired_from_params
+    from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.declaration import (
+        desired_from_params,
+    )
     from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.resource import Collections
     from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded, connect_sdk
     from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
-from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, law, run
-from tests.support.standin import Killed, StandIn
+from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, killed, law, run
+from tests.support.standin import StandIn
 
 
 def _foreign(server: StandIn, name: str) -> None:
@@ -62,7 +62,7 @@ def test_all_that_several_rebuilds_left_is_dropped_after_a_snapshot_of_each(serv
     assert list(server.everything()["collections"]) == ["c", "c__v2", "c__v3"]
     assert law(server, {**third, "vectors": {**SMALL, "distance": "Manhattan"}, "drop_old": True})[-8:-1] == [
         "wait until c__v4 is ready",
-        "move alias live from c__v3 to c__v4",
+        "move alias live from c__v3 to c__v4; mark c__v4 as filled",
         "snapshot collection c (30 points)",
         "snapshot collection c__v2 (30 points)",
         "delete old collection c (30 points)",
@@ -75,11 +75,13 @@ def test_all_that_several_rebuilds_left_is_dropped_after_a_snapshot_of_each(serv
 def test_the_mark_of_a_rebuild_on_a_foreign_collection_is_an_error(server: StandIn) -> None:
     filled(server, aliases=["live"])
     _foreign(server, "other")
-    _alias(server, "c__building", "other")
+    _alias(server, "c__building_00c0ffee", "other")
     before = server.everything()
     declared = {"name": "c", "vectors": SMALL, "aliases": ["live"], "on_immutable": "rebuild"}
     for wanted in (declared, REBUILD):
-        with pytest.raises(StackError, match=r"alias c__building .* points to 'other', so nothing was touched; remove"):
+        with pytest.raises(
+            StackError, match=r"alias c__building_00c0ffee .* points to 'other', so nothing was touched; remove"
+        ):
             run(server, wanted)
     assert (server.everything(), server.writes) == (before, [])
     assert run(server, {**declared, "on_immutable": "fail"})["changed"] is False
@@ -88,18 +90,17 @@ def test_the_mark_of_a_rebuild_on_a_foreign_collection_is_an_error(server: Stand
 def test_a_point_that_is_deleted_between_a_kill_and_the_next_run_wedges_no_rebuild(server: StandIn) -> None:
     filled(server, aliases=["live"])
     # Snapshot, collection, mark, and the page of points.
-    server.writes, server.kill_at = [], 3
-    with pytest.raises(Killed):
-        run(server, REBUILD)
-    server.kill_at = None
+    killed(server, 3, REBUILD)
     assert count(server, "c__v2") == 30
     server.result("POST", "/collections/c/points/delete?wait=true", {"points": [1, 2, 3]})
-    assert law(server, REBUILD)[1:4] == [
+    assert law(server, REBUILD)[1:5] == [
+        "snapshot collection c__v2 (30 points)",
         "delete c__v2, left unfinished by an earlier rebuild",
         "create collection c__v2 (4 Dot)",
-        "mark c__v2 as unfinished (alias c__building)",
+        "mark c__v2 as unfinished (alias c__building_*)",
     ]
     assert count(server, "live") == 27
+    assert len(server.store.list_snapshots("c__v2")) == 1
 
 
 def test_a_null_within_metadata_is_as_absent(server: StandIn) -> None:

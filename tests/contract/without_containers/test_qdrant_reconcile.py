@@ -183,10 +183,14 @@ def test_recreating_keeps_aliases_and_what_is_not_declared(server: StandIn) -> N
     row = {"name": "c", "vectors": {**SMALL, "size": 3}, "on_immutable": "recreate", "confirm_data_loss": "c"}
     assert law(server, row) == [
         "snapshot collection c (30 points)",
+        "create collection c__recreating (3 Cosine)",
+        "create payload index c__recreating.kind (keyword)",
+        "move alias live from c to c__recreating",
         "delete collection c (30 points)",
         "create collection c (3 Cosine)",
         "create payload index c.kind (keyword)",
-        "create alias live of c",
+        "move alias live from c__recreating to c",
+        "delete c__recreating, which is needed no more",
     ]
     assert server.result("GET", "/collections/live")["config"]["hnsw_config"]["m"] == 24
 
@@ -201,7 +205,7 @@ def test_a_rebuild_moves_the_alias_to_a_copy_and_keeps_the_old_collection(server
     assert law(server, REBUILD) == [
         "snapshot collection c (30 points)",
         "create collection c__v2 (4 Dot)",
-        "mark c__v2 as unfinished (alias c__building)",
+        "mark c__v2 as unfinished (alias c__building_*)",
         "create payload index c__v2.kind (keyword)",
         "copy 30 points from c to c__v2 and compare the counts",
         "wait until c__v2 is ready",

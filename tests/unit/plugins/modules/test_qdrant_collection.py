@@ -51,6 +51,11 @@ def aliased(**aliases: str) -> None:
     responses.get(f"{BASE}/aliases", json=ok({"aliases": rows}))
 
 
+def counted(name: str, points: int) -> None:
+    exact = json_params_matcher({"exact": True})
+    responses.post(f"{BASE}/collections/{name}/points/count", match=[exact], json=ok({"count": points}))
+
+
 def answers_as(version: str) -> None:
     responses.get(f"{BASE}/", json={"title": "qdrant - vector search engine", "version": version})
 
@@ -242,8 +247,13 @@ def test_an_index_of_another_type_is_deleted_first() -> None:
 @scripted
 def test_deleting_takes_a_snapshot_first_and_names_it() -> None:
     listed("c")
-    read("c", points=3)
+    aliased()
+    # What the server shows may be some off, so it is counted before and again.
+    read("c", points=4)
+    counted("c", 3)
     responses.post(f"{BASE}/collections/c/snapshots", json=ok({"name": "c-1.snapshot"}))
+    aliased()
+    counted("c", 3)
     responses.delete(f"{BASE}/collections/c", json=ok(True))
     listed()
     result = run(name="c", state="absent", confirm_data_loss="c")
@@ -254,16 +264,44 @@ def test_deleting_takes_a_snapshot_first_and_names_it() -> None:
 @scripted
 def test_a_number_of_points_that_the_server_leaves_open_does_not_pass_for_none() -> None:
     listed("c")
+    aliased()
     read("c", points=None)  # type: ignore[arg-type]
-    counted = {"match": [json_params_matcher({"exact": True})], "json": ok({"count": 7})}
-    responses.post(f"{BASE}/collections/c/points/count", **counted)
+    counted("c", 7)
     assert "holds 7 points, which state: absent would destroy" in refused(name="c", state="absent")
+
+
+@pytest.mark.parametrize(
+    ("points", "pointing", "sentence"),
+    [
+        (4, {}, "c was not deleted, because c holds 4 points now and held 3 before"),
+        (3, {"live": "c"}, "c was not deleted, because alias live points to c now"),
+        (3, {"c": "d"}, "c was not deleted, because c is an alias of d now"),
+        (None, {}, "c was not deleted, because c is not there any more"),
+    ],
+)
+@scripted
+def test_nothing_is_deleted_that_is_not_as_it_was_when_that_was_decided(
+    points: Optional[int], pointing: dict[str, str], sentence: str
+) -> None:
+    listed("c")
+    aliased()
+    read("c", points=3)
+    counted("c", 3)
+    aliased(**pointing)
+    if points is None:
+        gone = {"status": {"error": "Not found: Collection `c` doesn't exist!"}}
+        responses.post(f"{BASE}/collections/c/points/count", status=404, json=gone)
+    else:
+        counted("c", points)
+    assert sentence in refused(name="c", state="absent", confirm_data_loss="c", backup=False)
 
 
 @scripted
 def test_nothing_is_deleted_when_the_snapshot_fails() -> None:
     listed("c")
+    aliased()
     read("c", points=3)
+    counted("c", 3)
     responses.post(f"{BASE}/collections/c/snapshots", status=500, json={"status": {"error": "disk full"}})
     message = refused(name="c", state="absent", confirm_data_loss="c")
     assert "'c' was not touched" in message and "disk full" in message and "backup: false" in message

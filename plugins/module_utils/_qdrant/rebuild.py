@@ -1,0 +1,231 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Blue and green: a second collection beside the first, filled and counted before anybody reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Iterable, Mapping
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.immutable import found, whole
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COUNT_MARK,
+    SOURCE_MARK,
+    Desired,
+    Live,
+    World,
+    building_alias,
+    filled_alias,
+    version_of,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.removal import (
+    abandoned,
+    backups,
+    deletions,
+    points_of,
+    unfinished,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.steps import (
+    Made,
+    alias_steps,
+    creation,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import left_behind, olds
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
+
+
+def rebuilding(desired: Desired, live: Live, world: World) -> Made:
+    old = live.physical
+    complete = whole(desired, live)
+    notes = {key: value for key, value in (complete.metadata or {}).items() if key != COUNT_MARK}
+    complete = replace(complete, metadata={**notes, SOURCE_MARK: old})
+    target, useless = _target(desired, complete, live, world)
+    create, *indexes = creation(complete, target)
+    steps: list[Operation] = []
+    if desired.backup:
+        steps.append(Operation("snapshot", old, f"snapshot collection {old} ({live.points} points)"))
+    for one in useless:
+        steps += abandoned(desired, one, live.points, world)
+    fresh = target not in world.names or target in useless
+    steps += [*([create] if fresh else []), _begin(desired, target, world, fresh), *indexes]
+    words = f"copy {live.points} points from {old} to {target} and compare the counts"
+    steps.append(Operation("copy", target, words, {"source": old}))
+    steps.append(Operation("wait", target, f"wait until {target} is ready"))
+    made = _switch(desired, live, target, world)
+    said = [
+        f"collection {desired.name} is copied to {target}: what is written to {old} meanwhile may be missing there, so "
+        "pause its writers"
+    ]
+    shortened = [
+        name for name, vector in live.vectors.items() if live.points and _unlearns_length(desired, name, vector)
+    ]
+    if shortened:
+        said.append(
+            f"collection {desired.name}: Qdrant keeps vectors of the distance Cosine at length 1, so the copies "
+            f"{'of ' + ', '.join(shortened) + ' ' if any(shortened) else ''}have it too; write them anew if it matters"
+        )
+    gone = (*made.gone, *(one for one in useless if one != target))
+    return replace(made, steps=[*steps, *made.steps], gone=gone, said=[*said, *made.said])
+
+
+def _unlearns_length(desired: Desired, name: str, live: Mapping[str, Any]) -> bool:
+    wanted = (desired.vectors or {}).get(name, live)
+    return bool(live["distance"] == "Cosine" != wanted["distance"])
+
+
+def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tuple[str, list[str]]:
+    """The collection to fill, and what is in its way: an unfinished one of an earlier run, or the next free version."""
+    name = desired.name
+    begun = unfinished(name, live.physical, world)
+    for one in begun:
+        if not found(complete, world.others[one]):
+            # Points may have gone from the source since they were copied, so the copy begins anew.
+            return one, [other for other in begun if other != one or world.others[one].points]
+    taken = {*world.names, *world.aliases, *(desired.aliases or ())}
+    highest = max([version_of(name, one) for one in taken] + [1])
+    for number in range(version_of(name, live.physical) + 1, highest + 1):
+        one = f"{name}__v{number}"
+        other = world.others.get(one)
+        if other is None or other.points or one in world.aliases.values():
+            continue
+        if other.metadata.get(SOURCE_MARK) == live.physical and not found(complete, other):
+            return one, begun
+    return f"{name}__v{highest + 1}", begun
+
+
+def _begin(desired: Desired, target: str, world: World, fresh: bool) -> Operation:
+    """Make the mark, or take it over from the run that made it."""
+    mine, mark = building_alias(desired.name, world.run), world.marked(desired.name).get(target)
+    words = f"mark {target} as unfinished (alias {building_alias(desired.name, '')}*)"
+    if mark is None or fresh:
+        action = {"create_alias": {"collection_name": target, "alias_name": mine}}
+        return Operation("aliases", target, words, {"actions": [action]})
+    return Operation("aliases", target, words, {"actions": [renamed(mark, mine)], "mark": mark})
+
+
+def renamed(old: str, new: str) -> dict[str, Any]:
+    return {"rename_alias": {"old_alias_name": old, "new_alias_name": new}}
+
+
+def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
+    """All aliases of the old collection in one atomic call, and, where that is asked, the end of the old one.
+
+    The call begins with the mark: where another run has taken that over, nothing of it is carried out.
+    """
+    name, old = desired.name, live.physical
+    mine, filled = building_alias(name, world.run), filled_alias(name)
+    wanted = replace(desired, aliases=tuple(sorted({*(desired.aliases or ()), *world.readers(name, old)})))
+    begin = {"first": [renamed(mine, filled)], "mark": mine, "source": old}
+    if not desired.drop_old:
+        said = f"mark {target} as finished"
+        end = [{"delete_alias": {"alias_name": filled}}]
+        return Made(alias_steps(wanted, target, world, last=end, said=said, **begin), target)
+    after = replace(
+        world,
+        names=world.names | {target},
+        aliases={**world.aliases, **dict.fromkeys(wanted.aliases or (), target), filled: target},
+    )
+    behind = _droppable(desired, world, live)
+    gone = tuple(sorted({old, *behind}))
+    # Of the one that is copied there is a snapshot already.
+    dropped = [
+        replace(step, args={**step.args, "copied": True}) if step.target == old else step
+        for step in deletions(gone, world)
+    ]
+    return Made(
+        alias_steps(wanted, target, world, said=f"mark {target} as filled", **begin),
+        target,
+        [*backups(desired, behind, world), *dropped, *_finish(desired, target, after, gone)],
+        gone,
+        _kept(desired, olds(desired, after, target), gone),
+    )
+
+
+def left_over(desired: Desired, live: Live, world: World) -> Made:
+    """What a rebuild that was cut off, or that kept the old collection, still has to do."""
+    name, current = desired.name, live.physical
+    tail: list[Operation] = []
+    gone: tuple[str, ...] = ()
+    said: list[str] = []
+    rebuilds = desired.on_immutable == "rebuild"
+    for one in unfinished(name, current, world) if rebuilds else ():
+        if points_of(one, world) > live.points:
+            said.append(_alone(name, one, world))
+            continue
+        tail += abandoned(desired, one, live.points, world)
+        gone = (*gone, one)
+    if rebuilds and desired.drop_old:
+        behind = _droppable(desired, world, live)
+        said += _kept(desired, olds(desired, world, current), behind)
+        tail += [*backups(desired, behind, world), *deletions(behind, world)]
+        gone = (*gone, *behind)
+    if current != name and (name not in world.names or name in gone):
+        tail += _finish(desired, current, world, gone)
+    elif rebuilds:
+        marks = [alias for alias, to in world.marks(name).items() if to == current]
+        actions = [{"delete_alias": {"alias_name": alias}} for alias in marks]
+        if actions:
+            tail.append(Operation("aliases", current, f"mark {current} as finished", {"actions": actions}))
+    return Made([], current, tail, gone, said)
+
+
+def orphans(desired: Desired, world: World) -> list[str]:
+    """Copies that were not filled when their original went: never taken for the collection."""
+    return [_alone(desired.name, one, world) for one in unfinished(desired.name, "", world)]
+
+
+def _alone(name: str, copy: str, world: World) -> str:
+    return (
+        f"collection {name}: {copy} is an unfinished copy with {points_of(copy, world)} points that are not in {name}, "
+        "so it is kept; copy what is needed of it, then delete it by its own name with state: absent"
+    )
+
+
+def _droppable(desired: Desired, world: World, live: Live) -> list[str]:
+    """What rebuilds left.
+
+    :raises StackError: when something was written to one of them after it had been copied
+    """
+    behind = left_behind(desired, world, live)
+    copies = {copy.metadata.get(SOURCE_MARK): copy for copy in [*world.others.values(), live]}
+    for old in behind:
+        points = points_of(old, world)
+        copied = copies[old].metadata.get(COUNT_MARK) if old in copies else None
+        differs = points > live.points if copied is None else points != copied
+        if differs and desired.confirm_data_loss != desired.name:
+            raise StackError(
+                f"{desired.name}: drop_old would delete {old}, which holds {points} points and held "
+                f"{'no more than ' + str(live.points) if copied is None else copied} when it was copied, so nothing "
+                "was touched; what was written to it since may be nowhere else; set confirm_data_loss: "
+                f"{desired.name} if it is not needed",
+                points_lost=points,
+            )
+    return behind
+
+
+def _kept(desired: Desired, older: Iterable[str], gone: Iterable[str]) -> list[str]:
+    kept = sorted({*older} - {*gone})
+    if not kept:
+        return []
+    return [
+        f"collection {desired.name}: drop_old leaves {', '.join(kept)}, which no rebuild is known to have made or "
+        "left; what nobody needs of that, delete by its own name with state: absent"
+    ]
+
+
+def _finish(desired: Desired, current: str, world: World, gone: Iterable[str]) -> list[Operation]:
+    """Once its old collection is gone the name becomes an alias, and the mark goes in the same call."""
+    name = desired.name
+    actions: list[dict[str, Any]] = []
+    words = []
+    if name not in world.aliases and (name not in world.names or name in gone):
+        actions.append({"create_alias": {"collection_name": current, "alias_name": name}})
+        words.append(f"create alias {name} of {current}")
+    marks = [alias for alias, to in world.marks(name).items() if to == current]
+    if marks:
+        actions += [{"delete_alias": {"alias_name": alias}} for alias in marks]
+        words.append(f"mark {current} as finished")
+    return [Operation("aliases", current, "; ".join(words), {"actions": actions})] if actions else []

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
-from standin import SERVER_VERSION, TITLE, convert, points
+from standin import SERVER_VERSION, TITLE, convert, points, uploads
 from standin import config as configs
 from standin.booleans import resolved
 from standin.errors import RestError, bad_request, wrong_input
@@ -29,11 +29,12 @@ from standin.store import Collection, Store
 from standin.validation import SearchRequest, SearchRequestBatch, checked, is_point_id, models
 
 FLUSH_SECONDS = 5.0
+LARGEST_BODY = 32 * 1024 * 1024
 VECTOR_NAME_CONFIG = Union[models.DenseVectorNameConfig, models.SparseVectorNameConfig]
 # What only reads although it is a POST.
 READS = re.compile(r"/(points|points/(scroll|count|(query|search)(/batch|/groups)?)|facet)/?$")
 OPEN_PATHS = {"/healthz": "healthz check passed", "/livez": "healthz check passed", "/readyz": "all shards are ready"}
-Handler = Callable[[Store, list[str], bytes], Any]
+Handler = Callable[[Store, list[str], Any], Any]
 
 
 def _body(model: Any, act: Callable[[Collection, dict[str, Any]], Any]) -> Handler:
@@ -150,17 +151,6 @@ def _recover(store: Store, args: list[str], raw: bytes) -> bool:
     return True
 
 
-def _upload(store: Store, args: list[str], raw: bytes) -> bool:
-    """The one file of a form."""
-    boundary, _line, rest = raw.partition(b"\r\n")
-    _head, _line, content = rest.partition(b"\r\n\r\n")
-    content, found, _end = content.rpartition(b"\r\n" + boundary)
-    if not boundary.startswith(b"--") or not found:
-        raise bad_request("Content type error: a form with one file is expected")
-    store.recover_from(args[0], content)
-    return True
-
-
 C, P = "/collections/*", "/collections/*/points"
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/collections"): lambda store, args, raw: {"collections": [{"name": name} for name in store.collections]},
@@ -206,12 +196,26 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", f"{C}/snapshots"): lambda store, args, raw: store.make_snapshot(args[0]),
     ("DELETE", f"{C}/snapshots/*"): _delete_snapshot,
     ("GET", f"{C}/snapshots/*"): lambda store, args, raw: store.snapshot_file(args[0], args[1]),
-    ("POST", f"{C}/snapshots/upload"): _upload,
+    ("POST", f"{C}/snapshots/upload"): uploads.recover,
     ("PUT", f"{C}/snapshots/recover"): _recover,
     ("GET", "/snapshots"): lambda store, args, raw: [],
     ("GET", "/cluster"): lambda store, args, raw: {"status": "disabled"},
     ("GET", "/issues"): lambda store, args, raw: {"issues": []},
 }
+
+
+async def _whole_body(request: Request) -> bytes:
+    """Up to as much as the server takes, in its own words where it is more."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BODY:
+            length = request.headers.get("content-length")
+            said = f"({length} bytes) is larger than allowed (limit: {LARGEST_BODY} bytes)."
+            if length is None:
+                said = f"has exceeded limit ({LARGEST_BODY} bytes)."
+            raise RestError(400, f"Payload error: JSON payload {said}")
+    return bytes(raw)
 
 
 def _acknowledge(result: Any) -> None:
@@ -269,9 +273,12 @@ class StandIn:
         if found is None:
             return Response(status_code=404)
         handler, args = found
-        raw = await request.body()
         try:
-            result = await run_in_threadpool(self._run, handler, args, raw)
+            if handler is uploads.recover:
+                async with uploads.spooled(request, self.store.snapshots) as raw:
+                    result = await run_in_threadpool(self._run, handler, args, raw)
+            else:
+                result = await run_in_threadpool(self._run, handler, args, await _whole_body(request))
         except RestError as error:
             spent = time.perf_counter() - started
             return JSONResponse({"status": {"error": error.message}, "time": spent}, status_code=error.status)
@@ -281,7 +288,7 @@ class StandIn:
             return FileResponse(result, media_type="application/octet-stream", filename=result.name)
         return JSONResponse({"result": result, "status": "ok", "time": time.perf_counter() - started})
 
-    def _run(self, handler: Handler, args: list[str], raw: bytes) -> Any:
+    def _run(self, handler: Handler, args: list[str], raw: Any) -> Any:
         try:
             return handler(self.store, args, raw)
         except RestError:

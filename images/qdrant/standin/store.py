@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
 import tarfile
+import tempfile
 import threading
 import urllib.request
+import zlib
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import IO, Any, Callable, Optional
 from urllib.parse import quote, unquote
 
 import qdrant_edge as edge
@@ -26,6 +27,7 @@ from standin import convert
 from standin.errors import RestError, bad_request, collection_not_found, wrong_input
 
 DESCRIPTION = "standin.json"
+BLOCK = 1 << 20
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -222,7 +224,7 @@ class Store:
         return self.snapshots / collection.folder.name
 
     def make_snapshot(self, name: str) -> dict[str, Any]:
-        """A tar of the collection's own files, taken while nobody writes."""
+        """A tar of the collection's own files, taken while nobody writes; most of them is nothing but zeros."""
         collection = self.get(name)
         folder = self.snapshot_folder(collection)
         folder.mkdir(parents=True, exist_ok=True)
@@ -231,9 +233,10 @@ class Store:
         with collection.lock:
             collection.shard.flush()
             collection.save()
-            with tarfile.open(path, "w") as tar:
+            with tarfile.open(path, "w:gz", compresslevel=1) as tar:
                 tar.add(collection.folder, arcname=".")
-        path.with_suffix(".checksum").write_text(hashlib.sha256(path.read_bytes()).hexdigest(), encoding="utf-8")
+        with path.open("rb") as file:
+            path.with_suffix(".checksum").write_text(_digest(file), encoding="utf-8")
         return _snapshot_info(path)
 
     def list_snapshots(self, name: str) -> list[dict[str, Any]]:
@@ -256,34 +259,45 @@ class Store:
         """Put a snapshot's files in the place of the collection's; the collection need not exist."""
         if location.startswith(("http://", "https://")):
             asked = urllib.request.Request(location, headers={"api-key": api_key} if api_key else {})
-            try:
-                with urllib.request.urlopen(asked, timeout=60) as answer:
-                    content = answer.read()
-            except OSError as error:
-                raise bad_request(f"Failed to download snapshot from {location}: {error}") from None
-        else:
-            path = Path(unquote(location.removeprefix("file://")))
-            if not location.startswith("file://") or not path.is_file():
-                raise bad_request(f'Snapshot file "{path}" does not exist')
-            content = path.read_bytes()
-        seen = hashlib.sha256(content).hexdigest()
-        if checksum is not None and checksum != seen:
-            raise bad_request(f"Snapshot checksum mismatch: expected {checksum}, got {seen}")
-        self.recover_from(name, content)
+            with tempfile.TemporaryFile(dir=self.root.parent) as file:
+                try:
+                    with urllib.request.urlopen(asked, timeout=60) as answer:
+                        shutil.copyfileobj(answer, file, BLOCK)
+                except OSError as error:
+                    raise bad_request(f"Failed to download snapshot from {location}: {error}") from None
+                file.seek(0)
+                self.recover_from(name, file, checksum)
+            return
+        path = Path(unquote(location.removeprefix("file://")))
+        if not location.startswith("file://") or not path.is_file():
+            raise bad_request(f'Snapshot file "{path}" does not exist')
+        with path.open("rb") as stored:
+            self.recover_from(name, stored, checksum)
 
-    def recover_from(self, name: str, content: bytes) -> None:
+    def recover_from(self, name: str, content: IO[bytes], checksum: Optional[str] = None) -> None:
+        """From a file that stands where the snapshot begins and ends where it ends."""
         name = self.aliases.get(name, name)
         _check_name(name)
+        if checksum is not None:
+            start = content.tell()
+            seen = _digest(content)
+            content.seek(start)
+            if checksum.lower() != seen:
+                raise bad_request(f"Snapshot checksum mismatch: expected {checksum}, got {seen}")
         with self.lock:
             folder = self._folder(name)
             fresh = folder.with_name(folder.name + "%new")
             shutil.rmtree(fresh, ignore_errors=True)
             try:
-                with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-                    tar.extractall(fresh, filter="data")
-            except tarfile.TarError as error:
+                with tarfile.open(fileobj=content) as tar:
+                    for member in tar:
+                        _extract(tar, member, fresh)
+            except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
                 shutil.rmtree(fresh, ignore_errors=True)
                 raise bad_request(f"Snapshot cannot be read: {error}") from None
+            if not (fresh / DESCRIPTION).is_file():
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise bad_request("Snapshot cannot be read: it is of something else")
             old = self.collections.pop(name, None)
             if old is not None:
                 old.shard.close()
@@ -297,6 +311,31 @@ class Store:
 
     def close(self) -> None:
         self.each(Collection.close)
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    for block in iter(lambda: file.read(BLOCK), b""):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """As the library does, but with holes where there are zeros."""
+    safe = tarfile.data_filter(member, str(folder))
+    content = tar.extractfile(member) if member.isreg() else None
+    if content is None:
+        tar.extract(safe, folder, filter="data")
+        return
+    path = folder / safe.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for block in iter(lambda: content.read(BLOCK), b""):
+            if block.strip(b"\0"):
+                file.write(block)
+            else:
+                file.seek(len(block), os.SEEK_CUR)
+        file.truncate(member.size)
 
 
 def _snapshot_info(path: Path) -> dict[str, Any]:

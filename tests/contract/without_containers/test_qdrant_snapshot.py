@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import _form
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import snapshots
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, reconcile
 
@@ -182,3 +183,47 @@ def test_what_is_not_there_is_told(server: StandIn, tmp_path: Path) -> None:
         run(server, state="restored", name="x", confirm_data_loss="c")
     with pytest.raises(StackError, match="c has no snapshot yet to download"):
         run(server, state="listed", dest=str(tmp_path / "none"))
+
+
+def test_a_snapshot_of_little_is_little_and_one_that_is_damaged_is_refused(server: StandIn, tmp_path: Path) -> None:
+    dest = str(tmp_path / "c.snapshot")
+    run(server, dest=dest)
+    row = server.store.list_snapshots("c")[0]
+    assert row["size"] < 5_000_000
+    back = {"state": "restored", "src": dest, "confirm_data_loss": "c"}
+    server.result("POST", "/collections/c/points/delete?wait=true", {"points": [0, 1]})
+    with pytest.raises(StackError, match=r"c\.snapshot has the checksum [0-9a-f]{64} and not 00"):
+        run(server, **back, checksum="0" * 64)
+    status, answer = server.send(
+        "POST", f"/collections/c/snapshots/upload?checksum={'0' * 64}", b"".join(_form("b", dest))
+    )
+    assert (status, "Snapshot checksum mismatch: expected 00" in answer["status"]["error"]) == (400, True)
+    whole = Path(dest).read_bytes()
+    for content in (b"none", whole[: len(whole) // 2]):
+        Path(dest).write_bytes(content)
+        with pytest.raises(StackError, match="Snapshot cannot be read"):
+            run(server, **back)
+    assert count(server) == 1
+    Path(dest).write_bytes(whole)
+    run(server, **back, checksum=row["checksum"].upper())
+    assert count(server) == 3
+
+
+def test_a_restore_that_leaves_no_collection_is_noticed(server: StandIn, tmp_path: Path) -> None:
+    dest = str(tmp_path / "c.snapshot")
+    run(server, dest=dest)
+    wanted = snapshots.wanted_from_params({**DEFAULTS, "collection": "d", "state": "restored", "src": dest})
+    resource = snapshots.Snapshots(server.client(), wanted)
+    plan = resource.plan(resource.observe())
+    # A server that answers well and does nothing.
+    with pytest.raises(StackError, match="d was restored, says the server, but it is not there"):
+        resource.settle(plan)
+
+
+def test_a_request_that_is_longer_than_the_server_takes_is_refused(server: StandIn) -> None:
+    points = [{"id": 1, "vector": [1, 1], "payload": {"long": "x" * (33 << 20)}}]
+    status, answer = server.send("PUT", "/collections/c/points", {"points": points})
+    assert status == 400
+    assert "is larger than allowed (limit: 33554432 bytes)" in answer["status"]["error"] or (
+        "has exceeded limit (33554432 bytes)" in answer["status"]["error"]
+    )

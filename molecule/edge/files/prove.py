@@ -130,6 +130,32 @@ def isolation(rig: Rig) -> None:
     proved("and gone after a reload", rig.report("firewall") == {"table": "loaded"})
 
 
+def isolation_of_ipv6(rig: Rig) -> None:
+    """The rig's network has none, so both get it by hand, and the droplet forwards it, as a host with IPv6 may."""
+    host, own, container = "fd66::1", "fd66::2", "fd67::10"
+    six = "for what in all default eth0; do sysctl -qw net.ipv6.conf.$what.disable_ipv6=0; done; ip -6 addr replace"
+    rig.on("sh", "-c", f"{six} {host}/64 dev eth0 nodad; sysctl -qw net.ipv6.conf.all.forwarding=1")
+    here = f"{six} {own}/64 dev eth0 nodad; ip -6 route replace fd67::/64 via {host}"
+    rig.attack("sh", "-c", f"mount -o remount,rw /proc/sys; {here}")
+    rig.on("docker", "network", "create", "--ipv6", "--subnet=fd67::/64", "six")
+    rig.on("docker", "run", "--detach", "--name=six", "--network=six", f"--ip6={container}",
+           "--entrypoint=python3", DOUBLE, "-m", "http.server", "--bind=::", "8090")  # fmt: skip
+    until("it answers over IPv6", lambda: rig.on("curl", "-sgf", f"http://[{container}]:8090/", check=False))
+
+    def seen(ports: str = USUAL) -> dict[str, list[int]]:
+        return json.loads(rig.attack("python3", "/scan.py", own, ports, host, container))
+
+    closed: dict[str, list[int]] = {host: [], container: []}
+    proved(f"over IPv6 no TCP port of host and container answers a neighbour (SYN to {ALL})", seen(ALL) == closed)
+    rig.on("systemctl", "stop", "planner-memory-firewall")
+    found = seen()
+    proved(f"without the table the same scan sees {found}", found == {host: [], container: [8090]})
+    rig.on("systemctl", "start", "planner-memory-firewall")
+    proved("and loaded again it does not", seen() == closed)
+    rig.on("docker", "rm", "--force", "six")
+    rig.on("docker", "network", "rm", "six")
+
+
 def times_of(rig: Rig, container: str) -> list[tuple[str, float]]:
     """Events of a container as (action, seconds)."""
     said = rig.on("docker", "events", "--since=10m", f"--until={int(time.time())}", f"--filter=container={container}",
@@ -236,6 +262,7 @@ def main(droplet: str, attacker: str) -> None:
                f" ip route replace 127.0.0.1/32 via {rig.host} dev eth0")  # fmt: skip
     forwarded(rig)
     isolation(rig)
+    isolation_of_ipv6(rig)
     watchdog(rig)
     limits(rig)
     print(f"{(datetime.datetime.now() - started).seconds} s")

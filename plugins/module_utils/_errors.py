@@ -45,8 +45,11 @@ class ReadBackError(StackError):
 class ApiError(StackError):
     """The server answered, with a status that was not expected.
 
-    ``status`` is the HTTP status code, ``server_message`` the server's own words.
+    ``status`` is the HTTP status code, ``server_message`` the server's own words; ``repeated`` says that the request
+    had been sent before, and may have been carried out then.
     """
+
+    repeated = False
 
     def __init__(
         self, method: str, path: str, status: int, message: str, hint: Optional[str] = None, **details: Any

@@ -45,7 +45,8 @@ TRANSPORT_SPEC: dict[str, dict[str, Any]] = {
 }
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 REPEATABLE_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
-REPEATABLE_STATUS = (429, 502, 503, 504)
+TURNED_AWAY = 429
+REPEATABLE_STATUS = (TURNED_AWAY, 502, 503, 504)
 LONGEST_MESSAGE = 500
 LONGEST_WAIT = 60.0
 # What is none of this would be quoted, escaped and so unmasked, in the error of the library that sends it.
@@ -94,7 +95,8 @@ class Http:
     :param timeout: seconds for connecting and for each read
     :param retries: how often a refused connection or a 429/502/503/504 is tried again, at once and then
         after 1 s, doubling, or as long as ``Retry-After`` says, at most a minute; a POST or PATCH is repeated only
-        when it never left this host, or when it only reads and its status is no answer
+        when it never left this host, when it was turned away with 429, or when it only reads and its status is no
+        answer
     :param read_only: refuse every request that could write (check mode)
     :param secrets: strings that are replaced by ``***`` in every message
     :param explain: picks the server's own message out of a decoded error body
@@ -157,6 +159,8 @@ class Http:
             raise StackError(f"timeout is {timeout}; it is a number of seconds above 0")
         if retries < 0:
             raise StackError(f"retries is {retries}; it is 0 or more")
+        if params["validate_certs"] and params["ca_path"] and not os.path.exists(params["ca_path"]):
+            raise StackError(f"ca_path is {params['ca_path']!r}, which is not there on the target host")
         certs = {"validate_certs": params["validate_certs"], "ca_path": params["ca_path"]}
         return cls(base_url, timeout=timeout, retries=retries, **certs, **more)
 
@@ -186,7 +190,10 @@ class Http:
             self.reads_count += 1
         else:
             self.writes_count += 1
-        busy = {*REPEATABLE_STATUS} - {*expect} if safe and method not in REPEATABLE_METHODS else set()
+        busy: set[int] = set()
+        if method not in REPEATABLE_METHODS:
+            # Who is asked to come again later was turned away before anything was done.
+            busy = {*(REPEATABLE_STATUS if safe else (TURNED_AWAY,))} - {*expect}
         patience = self._patience
         try:
             while True:
@@ -197,7 +204,7 @@ class Http:
                     break
                 patience = patience.increment(method, path, response=response.raw)
                 patience.sleep(response.raw)
-        except requests.RequestException as error:
+        except OSError as error:  # every error of the library, and what it says of files of certificates
             raise Unreachable(
                 self.mask(f"{method} {self.base_url}{path} got no answer: {_cause(error)}"), url=self.base_url
             ) from None
@@ -266,7 +273,9 @@ class Http:
         """:raises ApiError: when the status is not one that is expected"""
         answer = Answer(method, path, response.status_code, response.headers, response.text)
         if answer.status not in expect:
-            raise ApiError(method, path, answer.status, self.mask(self._server_message(answer)))
+            error = ApiError(method, path, answer.status, self.mask(self._server_message(answer)))
+            error.repeated = bool(getattr(getattr(response.raw, "retries", None), "history", ()))
+            raise error
         return answer
 
     def _server_message(self, answer: Answer) -> str:

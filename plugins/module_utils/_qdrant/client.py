@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, Optional, Protocol
+from typing import Any, Callable, Mapping, Optional, Protocol
 from urllib.parse import quote
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.schema import Version
+
+CHECK_URL = "check that url is Qdrant's REST interface"
 
 
 def explain(body: Any) -> str:
@@ -34,6 +36,8 @@ class Transport(Protocol):
 class Client:
     """One method a call; bodies and answers are Qdrant's own."""
 
+    has_snapshots = True
+
     def __init__(self, http: Transport, has_key: bool = False) -> None:
         self.http = http
         self.has_key = has_key
@@ -53,17 +57,22 @@ class Client:
         return int(match.group(1)), int(match.group(2))
 
     def list_collections(self) -> list[str]:
-        return [row["name"] for row in self._result("GET", "/collections")["collections"]]
+        return self._result("GET", "/collections", lambda found: [row["name"] for row in found["collections"]])
 
     def collection(self, name: str) -> dict[str, Any]:
-        return self._result("GET", _path(name))
+        return self._result("GET", _path(name), lambda found: {**found, "config": {**found["config"]}})
 
     def count(self, name: str) -> int:
-        return self._result("POST", f"{_path(name)}/points/count", json={"exact": True}, reads=True)["count"]
+        path = f"{_path(name)}/points/count"
+        return self._result("POST", path, lambda found: int(found["count"]), json={"exact": True}, reads=True)
 
     def aliases(self) -> dict[str, str]:
         """Collection by alias."""
-        return {row["alias_name"]: row["collection_name"] for row in self._result("GET", "/aliases")["aliases"]}
+
+        def by_alias(found: Any) -> dict[str, str]:
+            return {row["alias_name"]: row["collection_name"] for row in found["aliases"]}
+
+        return self._result("GET", "/aliases", by_alias)
 
     def change_aliases(self, actions: list[dict[str, Any]]) -> None:
         """All of them or, when one cannot be, none."""
@@ -76,14 +85,22 @@ class Client:
     def scroll(self, name: str, limit: int, offset: Any) -> tuple[list[dict[str, Any]], Any]:
         """A page of points with everything in them, and where the next one begins."""
         body = {"limit": limit, "offset": offset, "with_payload": True, "with_vector": True}
-        page = self._result("POST", f"{_path(name)}/points/scroll", json=body, reads=True)
-        return page["points"], page.get("next_page_offset")
+
+        def page(found: Any) -> tuple[list[dict[str, Any]], Any]:
+            return [{**point, "id": point["id"]} for point in found["points"]], found.get("next_page_offset")
+
+        return self._result("POST", f"{_path(name)}/points/scroll", page, json=body, reads=True)
 
     def upsert(self, name: str, points: list[dict[str, Any]]) -> None:
         self._result("PUT", f"{_path(name)}/points", json={"points": points}, params={"wait": "true"})
 
     def create(self, name: str, body: Mapping[str, Any]) -> None:
-        self._result("PUT", _path(name), json=body)
+        """:raises ApiError: also 409, unless it is this very call that made the collection and whose answer was lost"""
+        try:
+            self._result("PUT", _path(name), json=body)
+        except ApiError as error:
+            if error.status != 409 or not error.repeated or self.count(name):
+                raise
 
     def patch(self, name: str, body: Mapping[str, Any]) -> None:
         self._result("PATCH", _path(name), json=body)
@@ -99,10 +116,13 @@ class Client:
         self._result("DELETE", f"{_path(name)}/index/{quote(field, safe='')}", params={"wait": "true"})
 
     def snapshot(self, name: str) -> dict[str, Any]:
-        return self._result("POST", f"{_path(name)}/snapshots", params={"wait": "true"})
+        path = f"{_path(name)}/snapshots"
+        return self._result("POST", path, lambda found: {**found, "name": found["name"]}, params={"wait": "true"})
 
     def snapshots(self, name: str) -> list[dict[str, Any]]:
-        return self._result("GET", f"{_path(name)}/snapshots")
+        return self._result(
+            "GET", f"{_path(name)}/snapshots", lambda found: [{**row, "name": row["name"]} for row in found]
+        )
 
     def delete_snapshot(self, name: str, snapshot: str) -> None:
         path = f"{_path(name)}/snapshots/{quote(snapshot, safe='')}"
@@ -122,8 +142,16 @@ class Client:
         body = self._send(method, path).json
         return body if isinstance(body, Mapping) else {}
 
-    def _result(self, method: str, path: str, **kwargs: Any) -> Any:
-        return _result_of(self._send(method, path, **kwargs))
+    def _result(self, method: str, path: str, form: Callable[[Any], Any] = lambda found: found, **kwargs: Any) -> Any:
+        """What the server answers, in the form that is expected."""
+        answer = self._send(method, path, **kwargs)
+        try:
+            return form(answer.json["result"])
+        except ApiError as error:
+            said = error.server_message
+        except (AttributeError, KeyError, TypeError, ValueError):
+            said = f"the answer has no such result: {answer.text[:80]!r}"
+        raise ApiError(method, path, answer.status, said, CHECK_URL) from None
 
     def _send(self, method: str, path: str, **kwargs: Any) -> Answer:
         try:
@@ -131,26 +159,13 @@ class Client:
         except ApiError as error:
             if error.status in (401, 403):
                 hint = "check api_key" if self.has_key else "the server wants an API key: set api_key"
-                raise ApiError(method, path, error.status, error.server_message, hint) from None
-            raise
-
-
-def _result_of(answer: Answer) -> Any:
-    try:
-        body = answer.json
-    except ApiError as error:
-        raise ApiError(
-            answer.method, answer.path, answer.status, error.server_message, "check that url is Qdrant's REST interface"
-        ) from None
-    if not isinstance(body, Mapping) or "result" not in body:
-        raise ApiError(
-            answer.method,
-            answer.path,
-            answer.status,
-            f"the answer has no result: {answer.text[:80]!r}",
-            "check that url is Qdrant's REST interface",
-        )
-    return body["result"]
+            elif 300 <= error.status < 400:
+                hint = "it leads elsewhere: set url to the address of Qdrant's REST interface itself"
+            elif not error.server_message:
+                hint = CHECK_URL
+            else:
+                raise
+            raise ApiError(method, path, error.status, error.server_message, hint) from None
 
 
 def _path(name: str) -> str:

@@ -32,9 +32,9 @@ def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
         return Embedded(params["path"], read_only=read_only)
     url = params["url"]
     if not url.lower().startswith(("http://", "https://")):
-        raise StackError(
-            f"url is {url!r}, which has no scheme; write it as http://{url.split('://')[-1]} or with https://"
-        )
+        if not url or "://" in url:
+            raise StackError(f"url is {url!r}; Qdrant's REST interface is reached by http:// or https://")
+        raise StackError(f"url is {url!r}, which has no scheme; write it as http://{url} or with https://")
     key = params["api_key"] or ""
     headers = {"api-key": key} if key else {}
     http = Http.from_params(url, params, headers=headers, read_only=read_only, secrets=[key], explain=explain)

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import schema
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import schema, spec
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import Desired, checked_name
 
+_KEY = r'(?:"[^"\\]+"|[\w-]+)'
+PAYLOAD_PATH = re.compile(rf"{_KEY}(?:\.{_KEY}|\[\d*\])*")
 SINCE: dict[str, schema.Version] = {
     "metadata": schema.METADATA,
     "strict_mode_config": schema.STRICT_MODE,
@@ -70,8 +73,10 @@ def _refuse_twice(where: str, names: Iterable[str], way_out: str) -> None:
             raise StackError(f"{where} {name!r} {names.count(name)} times; {way_out}")
 
 
-def _desired(row: Mapping[str, Any]) -> Desired:
-    name = checked_name(row["name"])
+def _desired(given: Mapping[str, Any]) -> Desired:
+    name = checked_name(spec.text("name", given.get("name")))
+    row = spec.normal(name, given, COLLECTION_SPEC)
+    _refuse_both(name, row)
     if row["drop_old"] and row["on_immutable"] != "rebuild":
         raise StackError(
             f"{name}: drop_old is true without on_immutable: rebuild, which alone leaves an old collection"
@@ -104,6 +109,15 @@ def _desired(row: Mapping[str, Any]) -> Desired:
     )
 
 
+def _refuse_both(name: str, row: Mapping[str, Any]) -> None:
+    """A name is one of a dense vector or of a sparse one."""
+    for vector in row["sparse_vectors"] or {}:
+        if not vector:
+            raise StackError(f"{name}: sparse_vectors has a vector without a name; only vectors may")
+        if vector in (row["vectors"] or {}):
+            raise StackError(f"{name}: vectors and sparse_vectors both have {vector!r}; write another name")
+
+
 def _at_least(collection: str, option: str, value: Optional[int], smallest: int) -> Optional[int]:
     if value is not None and value < smallest:
         raise StackError(f"{collection}: {option} is {value}; it is a number of {smallest} or more")
@@ -123,6 +137,10 @@ def _vectors(collection: str, vectors: Optional[Mapping[str, Any]]) -> Optional[
 
 
 def _vector(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(given, Mapping) and isinstance(given.get("quantization_config"), Mapping):
+        # A method without settings is one all the same.
+        methods = given["quantization_config"].items()
+        given = {**given, "quantization_config": {method: {} if one is None else one for method, one in methods}}
     vector = schema.checked(where, given, schema.VECTOR)
     for key in ("size", "distance"):
         if key not in vector:
@@ -158,13 +176,19 @@ def _quantization(where: str, given: Optional[Mapping[str, Any]]) -> Optional[di
 def _indexes(collection: str, indexes: Optional[Mapping[str, Any]]) -> Optional[dict[str, dict[str, Any]]]:
     if indexes is None:
         return None
+    for name in indexes:
+        if not PAYLOAD_PATH.fullmatch(name):
+            raise StackError(
+                f"{collection}: payload_indexes has {name!r}, which is no path of a payload field; a path is keys with "
+                'dots between them, perhaps with [] behind, such as a.b[].c, and keys with other signs in quotes: "a b"'
+            )
     return {name: _index(f"{collection}: payload_indexes.{name}", given) for name, given in indexes.items()}
 
 
 def _index(where: str, given: Any) -> dict[str, Any]:
     normal = dict(given) if isinstance(given, Mapping) else {"type": given}
     kind = normal.pop("type", None)
-    if kind not in schema.INDEX_PARAMS:
+    if not isinstance(kind, str) or kind not in schema.INDEX_PARAMS:
         raise StackError(f"{where} has the type {kind!r}; it is one of {', '.join(sorted(schema.INDEX_PARAMS))}")
     return {"type": kind, **schema.checked(where, normal, schema.INDEX_PARAMS[kind])}
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Iterable, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
@@ -45,6 +46,8 @@ def plan(desired: Iterable[Desired], world: World) -> Plan:
     desired = sorted(desired, key=lambda one: one.name)
     for one in desired:
         _refuse_names(one, world)
+        if one.present:
+            _refuse_kinds(one, world.live.get(one.name))
     immutable.refuse(desired, world)
     operations: list[Operation] = []
     warnings: list[str] = []
@@ -65,7 +68,7 @@ def plan(desired: Iterable[Desired], world: World) -> Plan:
     for one in desired:
         if not one.present:
             made = Made(removal(one, world.live.get(one.name), now), one.name)
-            makes.append((one, made))
+            makes.append((one, replace(made, said=_remaining(one, made, now))))
             now, steps = followed(now, made.steps)
             operations += steps
     for one, made in sorted(makes, key=lambda pair: pair[0].name):
@@ -99,6 +102,19 @@ def _refuse_names(desired: Desired, world: World) -> None:
         )
 
 
+def _refuse_kinds(desired: Desired, live: Optional[Live]) -> None:
+    """A vector is dense or sparse from its beginning."""
+    for kind, wanted, others in (
+        ("sparse", desired.sparse_vectors, live.vectors if live else {}),
+        ("dense", desired.vectors, live.sparse_vectors if live else {}),
+    ):
+        for vector in sorted({*(wanted or {})} & {*others}):
+            raise StackError(
+                f"{desired.name}: vector {vector!r} is to be {kind}, and there it is the other kind, so nothing was "
+                "touched; write another name"
+            )
+
+
 def _present(desired: Desired, world: World) -> Made:
     live = world.live.get(desired.name)
     if live is None:
@@ -125,6 +141,18 @@ def _refuse_served(desired: Desired, made: Made, world: World) -> None:
                 f"{desired.name}: drop_old would delete {old}, which alias {', '.join(readers)} still serves, so "
                 "nothing was touched; move it with qdrant_alias, or declare it in aliases"
             )
+
+
+def _remaining(desired: Desired, made: Made, world: World) -> list[str]:
+    """What rebuilds made of a collection stays with the readers that nobody declares."""
+    going = {step.target for step in made.steps if step.verb == "delete"}
+    served = {one: world.readers(desired.name, one) for one in sorted(world.versions(desired.name))}
+    return [
+        f"collection {desired.name}: {one}, which a rebuild makes, stays, for alias {', '.join(readers)} serves it; "
+        f"declare aliases: [{', '.join(readers)}] to remove that too"
+        for one, readers in served.items()
+        if readers and one not in going
+    ]
 
 
 def _shadowed(desired: Desired, world: World) -> list[str]:

@@ -67,6 +67,12 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
             f"collection {desired.name}: Qdrant keeps vectors of the distance Cosine at length 1, so the copies "
             f"{'of ' + ', '.join(shortened) + ' ' if any(shortened) else ''}have it too; write them anew if it matters"
         )
+    whole_numbers = [name for name in live.vectors if live.points and _unlearns_fractions(desired, name, live)]
+    if whole_numbers:
+        said.append(
+            f"collection {desired.name}: vectors {', '.join(filter(None, whole_numbers))}".rstrip() + " become uint8, "
+            "which keeps whole numbers from 0 to 255 and makes such of all others"
+        )
     gone = (*made.gone, *(one for one in useless if one != target))
     return replace(made, steps=[*steps, *made.steps], gone=gone, said=[*said, *made.said])
 
@@ -74,6 +80,11 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
 def _unlearns_length(desired: Desired, name: str, live: Mapping[str, Any]) -> bool:
     wanted = (desired.vectors or {}).get(name, live)
     return bool(live["distance"] == "Cosine" != wanted["distance"])
+
+
+def _unlearns_fractions(desired: Desired, name: str, live: Live) -> bool:
+    wanted = (desired.vectors or {}).get(name, {}).get("datatype")
+    return bool(wanted == "uint8" != live.vectors[name].get("datatype"))
 
 
 def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tuple[str, list[str]]:
@@ -211,8 +222,8 @@ def _kept(desired: Desired, older: Iterable[str], gone: Iterable[str]) -> list[s
     if not kept:
         return []
     return [
-        f"collection {desired.name}: drop_old leaves {', '.join(kept)}, which no rebuild is known to have made or "
-        "left; what nobody needs of that, delete by its own name with state: absent"
+        f"collection {desired.name}: drop_old leaves {', '.join(kept)}, for no note says that the one in use was "
+        "copied from that; what nobody needs of that, delete by its own name with state: absent"
     ]
 
 

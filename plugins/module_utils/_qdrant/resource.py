@@ -140,6 +140,8 @@ class Collections:
         if self.unborn:
             more = f"{self.unborn}; planned as for a server without collections"
             return replace(plan, warnings=(*plan.warnings, more))
+        if not self.client.has_snapshots and any(operation.verb == "snapshot" for operation in plan.operations):
+            raise StackError("the embedded mode has no snapshots; set backup: false to go on without one")
         if plan.changed:
             self._refuse_too_new(plan)
         return plan

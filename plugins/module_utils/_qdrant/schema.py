@@ -46,6 +46,17 @@ def _word(*words: str, since: Optional[Version] = None) -> Setting:
     return Setting("word", words=words, since=since)
 
 
+# fmt: off
+STEMMED = (
+    "arabic", "armenian", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian",
+    "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
+)
+STOPWORDS = (
+    "arabic", "azerbaijani", "basque", "bengali", "catalan", "chinese", "danish", "dutch", "english", "finnish",
+    "french", "german", "greek", "hebrew", "hinglish", "hungarian", "indonesian", "italian", "japanese", "kazakh",
+    "nepali", "norwegian", "portuguese", "romanian", "russian", "slovene", "spanish", "swedish", "tajik", "turkish",
+)
+# fmt: on
 MEMORY = _word("cold", "cached", "pinned", since=(1, 19))
 DATATYPE = _word("float32", "float16", "uint8", "turbo4")
 HNSW = {
@@ -157,8 +168,10 @@ INDEX_PARAMS: dict[str, dict[str, Setting]] = {
         "lowercase": _switch(),
         "ascii_folding": _switch((1, 16)),
         "phrase_matching": _switch((1, 15)),
-        "stopwords": Setting(since=(1, 15)),
-        "stemmer": Setting(since=(1, 15)),
+        "stopwords": Setting("stopwords", words=STOPWORDS, since=(1, 15)),
+        "stemmer": Setting(
+            "dict", since=(1, 15), inner={"type": _word("snowball", "none"), "language": _word(*STEMMED)}
+        ),
     },
     "uuid": _TENANT,
 }
@@ -194,11 +207,28 @@ def _value(where: str, value: Any, setting: Setting) -> Any:
         if value not in setting.words:
             raise StackError(f"{where} is {value!r}; it is one of {', '.join(setting.words)}")
         return str(value)
+    if setting.kind == "stopwords":
+        return _stopwords(where, value, setting)
     if setting.kind == "dict":
         if setting.inner is not None:
             return checked(where, value, setting.inner)
         if not isinstance(value, Mapping):
             raise StackError(f"{where} is {value!r}; it is a dictionary")
+    return value
+
+
+def _stopwords(where: str, value: Any, setting: Setting) -> Any:
+    """A language, or languages and words of one's own."""
+    given = {"languages": [value]} if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or {*given} - {"languages", "custom"}:
+        raise StackError(f"{where} is {value!r}; it is a language, or a dictionary of languages and custom")
+    for key in given:
+        listed = [] if given[key] is None else given[key]
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            raise StackError(f"{where}.{key} is {given[key]!r}; it is a list of texts")
+    for language in given.get("languages") or ():
+        if language not in setting.words:
+            raise StackError(f"{where} has the language {language!r}; it is one of {', '.join(setting.words)}")
     return value
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json as jsonlib
 import os
+import warnings
 from importlib import metadata
 from typing import Any, Iterable, Mapping, Optional
 
@@ -102,9 +103,13 @@ class SdkHttp:
 
 def connect_sdk(url: str, api_key: Optional[str], timeout: float, *, read_only: bool) -> Client:
     """A server, through Qdrant's own client."""
-    client = library().QdrantClient(
-        url=url, api_key=api_key, timeout=max(1, round(timeout)), prefer_grpc=False, check_compatibility=False
-    )
+    made = library().QdrantClient
+    with warnings.catch_warnings():
+        # That a key goes over plain HTTP: so it does with every module, and on this host that is meant.
+        warnings.simplefilter("ignore", UserWarning)
+        client = made(
+            url=url, api_key=api_key, timeout=max(1, round(timeout)), prefer_grpc=False, check_compatibility=False
+        )
     return Client(SdkHttp(client, url, read_only=read_only, secrets=[api_key or ""]), has_key=bool(api_key))
 
 
@@ -114,6 +119,8 @@ class Embedded(Client):
     Vectors and points are the client's own; settings that it has no use for are kept in a file beside them, so that
     what is declared once is not declared in vain.
     """
+
+    has_snapshots = False
 
     def __init__(self, path: str, *, read_only: bool) -> None:
         self.has_key = False
@@ -247,7 +254,11 @@ class Embedded(Client):
 
     def change_aliases(self, actions: list[dict[str, Any]]) -> None:
         models = self._models()
-        kinds = {"create_alias": models.CreateAliasOperation, "delete_alias": models.DeleteAliasOperation}
+        kinds = {
+            "create_alias": models.CreateAliasOperation,
+            "delete_alias": models.DeleteAliasOperation,
+            "rename_alias": models.RenameAliasOperation,
+        }
         self._local.update_collection_aliases([kinds[next(iter(action))](**action) for action in actions])
 
     def scroll(self, name: str, limit: int, offset: Any) -> tuple[list[dict[str, Any]], Any]:
@@ -257,9 +268,6 @@ class Embedded(Client):
     def upsert(self, name: str, points: list[dict[str, Any]]) -> None:
         models = self._models()
         self._local.upsert(name, [models.PointStruct(**point) for point in points])
-
-    def snapshot(self, name: str) -> dict[str, Any]:
-        raise StackError("the embedded mode has no snapshots")
 
     def _writable(self) -> Any:
         if self.read_only:

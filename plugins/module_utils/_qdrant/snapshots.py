@@ -75,6 +75,8 @@ def wanted_from_params(params: Mapping[str, Any]) -> Wanted:
         raise StackError("state is absent without name; say which snapshot, or prune with keep and keep_for")
     if params["dest"] and state not in ("present", "listed"):
         raise StackError(f"dest stands beside state: {state}; it goes with state: present or listed")
+    if params["dest"] and os.path.isdir(params["dest"]):
+        raise StackError(f"dest is {params['dest']!r}, which is a folder on the target host; write the name of a file")
     if params["src"] and not os.path.isfile(params["src"]):
         raise StackError(f"src is {params['src']!r}, which is no file on the target host")
     return Wanted(

@@ -70,19 +70,11 @@ def definitions(file: Path, only: Optional[list[str]]) -> list[dict[str, Any]]:
     for name in only or []:
         if name not in names:
             raise ValueError(f"--only is {name!r}, which {file} does not define; it has {', '.join(names)}")
-    filled = []
     for row in rows:
-        unknown = sorted({*row} - {"name", *COLLECTION_SPEC})
+        unknown = sorted(str(key) for key in row if key not in ("name", *COLLECTION_SPEC))
         if unknown:
             raise ValueError(f"{file}: {row['name']} has the unknown key {unknown[0]!r}")
-        for key, spec in COLLECTION_SPEC.items():
-            if "choices" in spec and row.get(key) is not None and row[key] not in spec["choices"]:
-                raise ValueError(
-                    f"{file}: {row['name']}: {key} is {row[key]!r}; it is one of {', '.join(spec['choices'])}"
-                )
-        if only is None or row["name"] in only:
-            filled.append({**{key: spec.get("default") for key, spec in COLLECTION_SPEC.items()}, **row})
-    return filled
+    return [row for row in rows if only is None or str(row["name"]) in only]
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -98,6 +90,9 @@ def main(argv: Optional[list[str]] = None) -> int:
 
     try:
         desired = desired_from_params({"collections": definitions(asked.definitions, asked.only)})
+        for option, seconds in (("--timeout", asked.timeout), ("--wait-timeout", asked.wait_timeout)):
+            if not seconds > 0:
+                raise ValueError(f"{option} is {seconds:g}; it is a number of seconds above 0")
     except (ValueError, StackError) as error:
         return _told(MISUSED, error)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client
 
 from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, killed, law, run
 from tests.support.standin import StandIn
@@ -29,7 +30,9 @@ def test_a_rebuild_that_drops_the_old_keeps_what_other_people_made(server: Stand
         _foreign(server, name)
     wanted = {**REBUILD, "drop_old": True}
     predicted = run(server, wanted, check=True)
-    assert "drop_old leaves c__v1, c__v2, which no rebuild is known to have made or left" in str(predicted["warnings"])
+    assert "drop_old leaves c__v1, c__v2, for no note says that the one in use was copied from that" in str(
+        predicted["warnings"]
+    )
     law(server, wanted)
     assert list(server.everything()["collections"]) == ["c__v1", "c__v2", "c__v3"]
     assert (count(server, "c__v1"), count(server, "c__v2"), count(server, "c")) == (5, 5, 30)
@@ -135,3 +138,19 @@ def test_who_names_the_old_copy_after_a_rebuild_is_told(server: StandIn) -> None
     told = run(server, {"name": "c", "vectors": SMALL, "hnsw_config": {"m": 9}}, check=True)["warnings"]
     assert "alias live serves c__v2" in told[0] and "declare aliases: [live]" in told[0]
     assert run(server, REBUILD)["warnings"] == []
+
+
+@pytest.mark.parametrize("backup", [True, False])
+def test_a_server_that_is_too_old_for_the_copy_is_asked_first(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch, backup: bool
+) -> None:
+    filled(server, aliases=["live"])
+    before = server.everything()
+    monkeypatch.setattr(Client, "version", lambda _self: (1, 12))
+    wanted = {**REBUILD, "hnsw_config": {"inline_storage": True}, "metadata": {"x": 1}, "backup": backup}
+    for check in (True, False):
+        with pytest.raises(
+            StackError, match=r"too old for c: metadata \(Qdrant 1\.16\), c: hnsw_config\.inline_storage"
+        ):
+            run(server, wanted, check=check)
+    assert (server.everything(), server.writes) == (before, [])

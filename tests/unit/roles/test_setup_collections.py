@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +92,8 @@ def test_it_makes_the_specified_collections_once(script: Script, tmp_path: Path)
         (["--only", "nope"], 2, "--only is 'nope'"),
         (["--definitions", "/none/such"], 2, "/none/such cannot be read"),
         (["--path", "/dev/null/x"], 1, "which cannot be used"),
+        (["--timeout", "0"], 2, "--timeout is 0; it is a number of seconds above 0"),
+        (["--wait-timeout", "nan"], 2, "--wait-timeout is nan; it is a number of seconds above 0"),
         (["--odd"], 2, "unrecognized arguments"),
     ],
 )
@@ -109,6 +112,11 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(script: Script, args: list[s
         ("- {name: a, vectorz: 1}\n", "a has the unknown key 'vectorz'"),
         ("- {name: a, vectors: {size: 0, distance: Dot}}\n", "a: vectors.size is 0"),
         ("- {name: a, state: gone}\n", "a: state is 'gone'; it is one of present, absent"),
+        ("- {name: a, vectors: 3}\n", "a: vectors is 3; it is a dictionary"),
+        ("- {name: a, metadata: [1]}\n", "a: metadata is [1]; it is a dictionary"),
+        ("- {name: a, backup: perhaps}\n", "a: backup is 'perhaps'; it is true or false"),
+        ("- {name: true}\n", "name is True; it is a text"),
+        ("- {name: a, 5: x}\n", "a has the unknown key '5'"),
     ],
 )
 def test_wrong_definitions_are_one_line(script: Script, tmp_path: Path, text: str, words: str) -> None:
@@ -117,6 +125,31 @@ def test_wrong_definitions_are_one_line(script: Script, tmp_path: Path, text: st
     done = script("--path", str(tmp_path / "store"), "--definitions", str(file))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert words in done.stderr
+
+
+def test_an_empty_value_is_no_word_for_losing_anything(script: Script, tmp_path: Path) -> None:
+    file, folder = tmp_path / "definitions.yml", str(tmp_path / "store")
+    file.write_text("- {name: 5, vectors: {size: 4, distance: Dot}, aliases: live, on_disk_payload: 'no'}\n")
+    args = ("--path", folder, "--definitions", str(file))
+    made = script(*args, "--only", "5")
+    assert made.stdout.splitlines() == ["create collection 5 (4 Dot)", "create alias live of 5"]
+    file.write_text("- {name: 5, vectors: {size: 4, distance: Dot}, state: , backup: , drop_old: , on_immutable: }\n")
+    assert script(*args).stdout == "nothing to do\n"
+    file.write_text(
+        "- {name: 5, vectors: {size: 4, distance: Euclid}, on_immutable: rebuild, drop_old: true, backup: }\n"
+    )
+    for more in ((), ("--check",)):
+        refused = script(*args, *more)
+        assert refused.returncode == 1
+        assert "the embedded mode has no snapshots; set backup: false" in refused.stderr
+
+
+def test_a_key_over_plain_http_is_told_to_nobody(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QDRANT_API_KEY", "canary")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = script("--url", "http://127.0.0.1:1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 def embedded(path: Path, check: bool = False, **params: Any) -> dict[str, Any]:
@@ -158,6 +191,8 @@ def test_a_rebuild_in_a_folder_needs_no_backup_and_keeps_the_points(tmp_path: Pa
     changed = {"vectors": {**SMALL, "distance": "Dot"}, "aliases": ["live"], "on_immutable": "rebuild"}
     with pytest.raises(ModuleFailed, match="the embedded mode has no snapshots; set backup: false"):
         embedded(folder, **changed)
+    with pytest.raises(ModuleFailed, match="the embedded mode has no snapshots; set backup: false"):
+        embedded(folder, check=True, **changed)
     assert embedded(folder, **changed, backup=False)["changed"] is True
     local = qdrant_client.QdrantClient(path=str(folder))
     assert local.count("live").count == 5

@@ -110,6 +110,47 @@ def test_indexes_are_pruned_only_where_indexes_are_declared(way: str, declared: 
     assert any("payload index" in one for one in words(wanted, there=there)) is kept
 
 
+def test_a_vector_is_dense_or_sparse_from_its_beginning() -> None:
+    there = world("a")
+    there = replace(there, live={"a": live("a", vectors={"x": V[""]}, sparse_vectors={"s": {}})})
+    for wanted, kind in (
+        (Desired("a", sparse_vectors={"x": {}}), "'x' is to be sparse"),
+        (Desired("a", vectors={"s": V[""]}), "'s' is to be dense"),
+    ):
+        with pytest.raises(StackError, match=f"vector {kind}, and there it is the other kind, so nothing was touched"):
+            plan([wanted], there)
+
+
+def warned(*desired: Desired, there: World) -> str:
+    return "; ".join(plan(desired, there).warnings)
+
+
+def test_vectors_that_become_whole_numbers_are_told() -> None:
+    small = replace(REBUILD, vectors={"": {**V[""], "datatype": "uint8"}})
+    assert "collection a: vectors become uint8, which keeps whole numbers from 0 to 255" in warned(
+        small, there=world("a")
+    )
+    empty = replace(world("a"), live={"a": live("a", points=0)})
+    assert "uint8" not in warned(small, there=empty)
+
+
+def test_a_removal_says_what_it_leaves() -> None:
+    there = world("a", others=("a__v2",), aliases={"live": "a__v2"})
+    gone = Desired("a", present=False, confirm_data_loss="a")
+    assert "a__v2, which a rebuild makes, stays, for alias live serves it; declare aliases: [live] to remove" in warned(
+        gone, there=there
+    )
+    declared = replace(there, live={"a": live("a__v2", metadata={SOURCE_MARK: "a"})}, others={"a": live("a")})
+    assert warned(replace(gone, aliases=("live",)), there=declared) == ""
+
+
+def test_a_copy_that_nobody_reads_any_more_is_called_what_it_is() -> None:
+    there = world("a", others=("a__v2",), aliases={"live": "a"})
+    copy = live("a__v2", vectors=E, metadata={SOURCE_MARK: "a"}, points=9)
+    told = warned(replace(REBUILD, drop_old=True), there=replace(there, others={"a__v2": copy}))
+    assert "drop_old leaves a__v2, for no note says that the one in use was copied from that" in told
+
+
 @pytest.mark.parametrize(
     ("aliases", "points", "reason"),
     [

@@ -27,6 +27,7 @@ BASE = "http://qdrant.test:6333"
         ({"state": "restored", "name": "a", "location": "file:///b"}, "state is restored with name and location"),
         ({"state": "restored", "src": "/none/such"}, "src is '/none/such', which is no file on the target host"),
         ({"state": "absent", "name": "a", "dest": "/tmp/x"}, "dest stands beside state: absent"),
+        ({"dest": "/tmp"}, "dest is '/tmp', which is a folder on the target host; write the name of a file"),
         ({"name": "a/b"}, "name is 'a/b', which is no snapshot's name"),
         ({"collection": "a/b"}, "a collection's name cannot contain '/'"),
     ],

@@ -40,7 +40,8 @@ options:
       - V(absent) deletes the collection, and what rebuilds left or did not finish. When there are points in it,
         O(confirm_data_loss) must say so a second time.
       - Whatever is deleted is counted once more just before. Where that is another number than when it was planned, or
-        an alias has been moved to it, it stays and the run fails.
+        an alias has been moved to it, it stays and the run fails. Qdrant has no call that deletes on a condition: what
+        is written in the milliseconds after that count is lost, so stop what writes to a collection that is to go.
     type: str
     choices: [present, absent]
     default: present
@@ -418,6 +419,8 @@ def build(module: AnsibleModule, connect: Callable[..., Client]) -> Collections:
         for option, spec in COLLECTION_SPEC.items():
             if params[option] != spec.get("default"):
                 raise StackError(f"{option} stands beside collections; give it to each collection that it is meant for")
+    if params["wait_timeout"] < 0:
+        raise StackError(f"wait_timeout is {params['wait_timeout']:g}; it is 0 or more seconds")
     desired = desired_from_params(params)
     return Collections(
         connect(params, read_only=module.check_mode),

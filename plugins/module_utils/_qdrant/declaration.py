@@ -190,7 +190,12 @@ def _index(where: str, given: Any) -> dict[str, Any]:
     kind = normal.pop("type", None)
     if not isinstance(kind, str) or kind not in schema.INDEX_PARAMS:
         raise StackError(f"{where} has the type {kind!r}; it is one of {', '.join(sorted(schema.INDEX_PARAMS))}")
-    return {"type": kind, **schema.checked(where, normal, schema.INDEX_PARAMS[kind])}
+    index = {"type": kind, **schema.checked(where, normal, schema.INDEX_PARAMS[kind])}
+    if index.get("lookup") is False and index.get("range") is False:
+        raise StackError(f"{where} has neither lookup nor range; an index of whole numbers has one of them at least")
+    if index.get("min_token_len", 0) > index.get("max_token_len", float("inf")):
+        raise StackError(f"{where}.min_token_len is {index['min_token_len']}, which is more than max_token_len")
+    return index
 
 
 def _aliases(collection: str, aliases: Optional[list[str]]) -> Optional[tuple[str, ...]]:

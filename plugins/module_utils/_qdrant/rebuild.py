@@ -113,8 +113,8 @@ def _begin(desired: Desired, target: str, world: World, fresh: bool) -> Operatio
     words = f"mark {target} as unfinished (alias {building_alias(desired.name, '')}*)"
     if mark is None or fresh:
         action = {"create_alias": {"collection_name": target, "alias_name": mine}}
-        return Operation("aliases", target, words, {"actions": [action]})
-    return Operation("aliases", target, words, {"actions": [renamed(mark, mine)], "mark": mark})
+        return Operation("aliases", target, words, {"actions": [action], "alone": mine})
+    return Operation("aliases", target, words, {"actions": [renamed(mark, mine)], "mark": mark, "alone": mine})
 
 
 def renamed(old: str, new: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Collections:
         self._sleep = sleep
         self._clock = clock
         self._apply: dict[str, Callable[[str, dict[str, Any]], None]] = {
-            "create": lambda name, args: client.create(name, args["body"]),
+            "create": lambda name, args: self._create(name, args["body"]),
             "patch": lambda name, args: client.patch(name, args["body"]),
             "delete": self._delete,
             "snapshot": lambda name, args: self._snapshot(name),
@@ -210,6 +210,14 @@ class Collections:
     def result(self, state: dict[str, Any]) -> dict[str, Any]:
         return {"collections": state, "snapshots": self.snapshots}
 
+    def _create(self, name: str, body: dict[str, Any]) -> None:
+        try:
+            self.client.create(name, body)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            raise StackError(f"another run made {name} since this one looked ({error}); run again") from None
+
     def _rebuild_index(self, name: str, field: str, given: Any) -> None:
         self.client.delete_index(name, field)
         self.client.create_index(name, field, given)
@@ -246,6 +254,18 @@ class Collections:
                     "reader was moved; pause what writes to it and run again"
                 )
         self._claimed(name, args["actions"], args.get("mark"))
+        if args.get("alone"):
+            self._refuse_company(name, args["alone"])
+
+    def _refuse_company(self, name: str, mine: str) -> None:
+        """Two runs may have found the same collection without a mark: of two marks, at most the first stays."""
+        others = sorted(alias for alias, to in self.client.aliases().items() if to == name and alias != mine)
+        if others:
+            self.client.change_aliases([{"delete_alias": {"alias_name": mine}}])
+            raise StackError(
+                f"another run works on {name}, which has alias {', '.join(others)} since this one looked, so nothing "
+                "was copied; run again when the other one has ended"
+            )
 
     def _claimed(self, name: str, actions: list[dict[str, Any]], mark: Optional[str]) -> None:
         """Change aliases, where a mark is renamed first only if it is there still.

@@ -58,6 +58,23 @@ def test_who_takes_a_copy_over_can_end_it_and_whoever_had_it_cannot(server: Stan
     assert run(server, REBUILD)["changed"] is False
 
 
+def test_of_two_runs_that_find_a_copy_without_a_mark_one_goes_on(server: StandIn) -> None:
+    filled(server, aliases=["live"])
+
+    def other() -> None:
+        run(server, REBUILD)
+        # A writer goes on where the readers are, and its point is not overwritten with the old one.
+        server.result("POST", "/collections/live/points/payload?wait=true", {"payload": {"new": 1}, "points": [1]})
+
+    server.meanwhile("after", "PUT", "/collections/c__v2", other)
+    with pytest.raises(StackError, match="another run works on c__v2, which has alias live since this one looked"):
+        run(server, REBUILD)
+    assert aliases(server) == {"live": "c__v2"}
+    (point,) = server.result("POST", "/collections/live/points", {"ids": [1], "with_payload": True})
+    assert point["payload"]["new"] == 1
+    assert run(server, REBUILD)["changed"] is False
+
+
 def test_a_mark_that_is_taken_over_in_the_last_moment_stops_a_deletion(server: StandIn) -> None:
     filled(server, aliases=["live"])
     killed(server, 3, REBUILD)

@@ -91,6 +91,14 @@ def test_values_are_brought_to_their_type(option: str, given: Any, meant: Any) -
             "c: payload_indexes.t.stopwords.custom is 'a'; it is a list of texts",
         ),
         ({"payload_indexes": {"t": {"type": "text", "stopwords": 3}}}, "c: payload_indexes.t.stopwords is 3; it is a"),
+        (
+            {"payload_indexes": {"i": {"type": "integer", "lookup": False, "range": False}}},
+            "c: payload_indexes.i has neither lookup nor range",
+        ),
+        (
+            {"payload_indexes": {"t": {"type": "text", "min_token_len": 5, "max_token_len": 2}}},
+            "c: payload_indexes.t.min_token_len is 5, which is more than max_token_len",
+        ),
         ({"vectors": {"a": V}, "sparse_vectors": {"a": {}}}, "c: vectors and sparse_vectors both have 'a'"),
         ({"sparse_vectors": {"": {}}}, "c: sparse_vectors has a vector without a name"),
     ],

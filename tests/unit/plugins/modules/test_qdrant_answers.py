@@ -129,7 +129,9 @@ def test_a_collection_whose_answer_was_lost_is_there(busy: str) -> None:
 
 def test_a_collection_that_somebody_else_made_meanwhile_is_an_error(busy: str) -> None:
     Busy.first = {"PUT": 409}
-    with pytest.raises(ModuleFailed, match="PUT /collections/c answered 409: busy"):
+    with pytest.raises(
+        ModuleFailed, match=r"another run made c since this one looked \(PUT /collections/c answered 409: busy\); run"
+    ):
         run_module("qdrant_collection", {**MODULES["qdrant_collection"], "url": busy})
 
 

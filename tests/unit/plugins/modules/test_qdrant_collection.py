@@ -412,6 +412,7 @@ def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only() -> None
         ({"name": "c", "sparse_vectors": {"w": {"modifier": "odd"}}}, "c: sparse_vectors.w.modifier is 'odd'"),
         ({"name": "c", "drop_old": True}, "c: drop_old is true without on_immutable: rebuild"),
         ({"name": "c", "timeout": 0}, "timeout is 0.0; it is a number of seconds above 0"),
+        ({"name": "c", "wait_timeout": -1}, "wait_timeout is -1; it is 0 or more seconds"),
         ({"name": "c", "retries": -1}, "retries is -1; it is 0 or more"),
         ({"collections": [], "hnsw_config": {"m": 1}}, "hnsw_config stands beside collections"),
         ({}, "one of the following is required: name, collections"),

@@ -19,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     version_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.rebuild import (
+    begun_by_others,
     left_over,
     orphans,
     rebuilding,
@@ -127,9 +128,10 @@ def _present(desired: Desired, world: World) -> Made:
         make = rebuilding if desired.on_immutable == "rebuild" else recreating
         return make(desired, live, world)
     fuller, rest = leftovers(desired, live, world)
+    begun = begun_by_others(desired, live, world)
     made = left_over(desired, live, world)
     steps = [*patch.steps(fuller, live), *index_changes(fuller, live), *alias_steps(fuller, live.physical, world)]
-    return Made(steps, live.physical, [*rest.tail, *made.tail], made.gone, [*rest.said, *made.said])
+    return Made(steps, live.physical, [*rest.tail, *made.tail], made.gone, [*rest.said, *made.said, *begun])
 
 
 def _refuse_served(desired: Desired, made: Made, world: World) -> None:

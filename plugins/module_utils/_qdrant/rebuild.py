@@ -188,6 +188,17 @@ def orphans(desired: Desired, world: World) -> list[str]:
     return [_alone(desired.name, one, world) for one in unfinished(desired.name, "", world)]
 
 
+def begun_by_others(desired: Desired, live: Live, world: World) -> list[str]:
+    """What who rebuilds no more would not hear of."""
+    begun = sorted({*world.marks(desired.name).values()} - {live.physical})
+    if desired.on_immutable == "rebuild" or not begun:
+        return []
+    return [
+        f"collection {desired.name}: {', '.join(begun)} was left unfinished by a rebuild; go on with on_immutable: "
+        "rebuild, or delete it by its own name with state: absent"
+    ]
+
+
 def _alone(name: str, copy: str, world: World) -> str:
     return (
         f"collection {name}: {copy} is an unfinished copy with {points_of(copy, world)} points that are not in {name}, "

@@ -22,7 +22,7 @@ BYTES_OF_A_NUMBER = 24
 
 def carry(client: Client, source: str, target: str) -> None:
     """Page by page; writing a point twice changes nothing, so a run that was cut off begins again."""
-    largest = _largest_page(live_from_info(client.collection(source), source))
+    largest = min(_largest_page(live_from_info(client.collection(name), name)) for name in (source, target))
     page, offset = min(largest, POINTS_IN_THE_FIRST_PAGE), None
     while True:
         points, offset = client.scroll(source, page, offset)

@@ -106,6 +106,14 @@ def test_a_copy_that_was_not_filled_is_never_taken_for_the_collection(server: St
     assert "snapshot collection c__v2 (30 points)" in law(server, euclid)
 
 
+def test_who_rebuilds_no_more_hears_of_what_was_left(server: StandIn) -> None:
+    filled(server, aliases=["live"])
+    killed(server, 3, REBUILD)
+    told = run(server, {"name": "c", "vectors": SMALL})
+    assert (told["changed"], len(told["warnings"])) == (False, 1)
+    assert "c__v2 was left unfinished by a rebuild; go on with on_immutable: rebuild" in told["warnings"][0]
+
+
 def test_absent_takes_an_unfinished_copy_along_and_says_so(server: StandIn) -> None:
     filled(server, aliases=["live"])
     killed(server, 3, REBUILD)
@@ -240,6 +248,13 @@ def test_big_points_are_copied_in_requests_that_the_server_takes(
     run(server, {**REBUILD, "vectors": named or {**SMALL, "distance": "Dot"}})
     assert count(server, "live") == number
     assert 1_000_000 < max(server.bodies) < 10_000_000
+
+
+def test_a_copy_keeps_to_the_limits_of_both(server: StandIn) -> None:
+    filled(server, aliases=["live"], strict_mode_config={"enabled": True, "upsert_max_batchsize": 20})
+    run(server, {**REBUILD, "strict_mode_config": {"upsert_max_batchsize": 7}})
+    assert len([one for one in server.writes if one == f"PUT {COPIED}"]) == 5
+    assert count(server, "live") == 30
 
 
 def _shape(server: StandIn) -> dict[str, Any]:

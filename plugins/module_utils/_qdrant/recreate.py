@@ -16,8 +16,10 @@ from typing import Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import patch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.immutable import found, whole
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    COUNT_MARK,
     PATCH_ONLY_PARAMS,
     RECREATING,
+    SOURCE_MARK,
     Desired,
     Live,
     World,
@@ -33,7 +35,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 def recreating(desired: Desired, live: Live, world: World) -> Made:
     name, note = live.physical, live.physical + RECREATING
-    complete = whole(desired, live)
+    complete = _anew(desired, live)
     kept = world.others.get(note)
     wanted = _with_aliases(desired, world, name, note)
     steps = []
@@ -59,6 +61,13 @@ def recreating(desired: Desired, live: Live, world: World) -> Made:
     return Made(steps, name, said=[f"collection {desired.name} is made anew without its {live.points} points"])
 
 
+def _anew(desired: Desired, live: Live) -> Desired:
+    """All that is there but points, and the notes of where those came from."""
+    complete = whole(desired, live)
+    notes = {key: value for key, value in (complete.metadata or {}).items() if key not in (SOURCE_MARK, COUNT_MARK)}
+    return replace(complete, metadata=notes or None)
+
+
 def _with_aliases(desired: Desired, world: World, *collections: str) -> Desired:
     pointing = {alias for one in collections for alias in world.readers(desired.name, one)}
     return replace(desired, aliases=tuple(sorted({*(desired.aliases or ()), *pointing})))
@@ -74,7 +83,7 @@ def completed(desired: Desired, world: World, collection: str) -> Made:
     note = collection + RECREATING
     kept = world.others[note]
     steps = [
-        *creation(whole(desired, kept), collection),
+        *creation(_anew(desired, kept), collection),
         *alias_steps(_with_aliases(desired, world, note), collection, world),
     ]
     return _ended(Made(steps, collection), note, kept)

@@ -228,6 +228,11 @@ def test_what_was_rebuilt_is_recreated_and_the_old_one_is_not_taken_for_it(serve
         assert run(server, recreate)["changed"] is False
         assert (names(server), aliases(server)) == (["c", "c__v2"], {"live": "c__v2"})
         assert (count(server, "c"), count(server, "live")) == (30, 0)
+    # The points that are in the old one alone are not dropped with it.
+    dropping = {**recreate, "on_immutable": "rebuild", "drop_old": True, "confirm_data_loss": None}
+    kept = run(server, dropping)
+    assert (kept["changed"], count(server, "c")) == (False, 30)
+    assert "drop_old leaves c, for no note says that the one in use was copied from that" in kept["warnings"][0]
 
 
 @pytest.mark.parametrize(

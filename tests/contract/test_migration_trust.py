@@ -15,7 +15,7 @@ from unittest import mock
 
 import psycopg2
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
 
 from tests.contract.postgres import Database, Server, server
@@ -88,14 +88,14 @@ def test_killed_after_each_statement_the_next_run_ends_where_an_undisturbed_one_
 
 def migrate_until(statement: int, database: Database, *migrations: dict[str, str]) -> bool:
     """Count what is to last, not what is found out in the transaction that is rolled back."""
-    scratch = catalog.declaration
+    aside = scratch.declaration
     with killed_after(Session, "execute", statement) as paused:
 
         def uncounted(*args: Any, **kwargs: Any) -> Any:
             with paused():
-                return scratch(*args, **kwargs)
+                return aside(*args, **kwargs)
 
-        with mock.patch.object(catalog, "declaration", uncounted):
+        with mock.patch.object(scratch, "declaration", uncounted):
             return bool(migrate(database, *migrations, settings=SETTINGS)["changed"])
 
 

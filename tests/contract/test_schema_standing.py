@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, files
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import compare
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
 
@@ -178,7 +178,7 @@ def test_what_an_empty_database_became_is_what_an_empty_schema_shows(database: D
     login = {**database.login, "connect_timeout": 10, "ssl_mode": "prefer", "ca_path": None}
     with contextlib.closing(Session(login, {"search_path": "public"})) as session:
         migrations = files.build(BORROWING if borrowed else SHIPPED)
-        found = catalog.declaration(session, "public", migrations, borrowed)
+        found = scratch.declaration(session, "public", migrations, borrowed)
     assert {kind: set(found[kind]) for kind in found} == {kind: set(kept[kind]) for kind in kept}
     assert compare(found, kept) == compare(kept, found) == ()
 

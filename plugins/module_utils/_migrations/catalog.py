@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import quoted
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 
 FORM = 1
-_OUTSIDE_ONLY = frozenset({"VACUUM", "REINDEX", "CLUSTER", "CHECKPOINT"})
 _FINDS = re.compile(r'\bCREATE\s+TABLE\s+IF\s+NOT\s+EXISTS\s+("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
-_CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 # Names are printed without the schema because it is first in the search path. Each condition has its index, for the
 # server knows nothing yet of the sizes that a first run leaves.
 _SNAPSHOT = """
@@ -85,33 +82,6 @@ def snapshot(session: Any, schema: str) -> dict[str, Any]:
         name: f"CREATE OR REPLACE VIEW {quoted(name)} AS\n{text.strip().rstrip(';')}"
         for name, text in found["views"].items()
     }
-    return found
-
-
-def declaration(
-    session: Any, schema: str, migrations: Iterable[Migration], borrowed: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What the files make of an empty schema, found out in a transaction that is rolled back.
-
-    :param borrowed: tables of the real schema that the files refer to and never create; empty copies stand in
-    """
-    scratch = f"declared_{secrets.token_hex(6)}"
-    with session.transaction(keep=False):
-        session.execute(f"CREATE SCHEMA {scratch}")
-        session.execute(f"SET LOCAL search_path = {scratch}")
-        for table in borrowed:
-            session.execute(
-                f"CREATE TABLE {quoted(table)} (LIKE {quoted(schema)}.{quoted(table)}"
-                " INCLUDING INDEXES INCLUDING CONSTRAINTS)"
-            )
-        for migration in migrations:
-            for statement in migration.statements:
-                if statement.first_word not in _OUTSIDE_ONLY:
-                    text = statement.text if migration.transactional else _CONCURRENTLY.sub("", statement.text, count=1)
-                    session.execute(text)
-        found = snapshot(session, scratch)
-    for table in borrowed:
-        del found["tables"][table]
     return found
 
 

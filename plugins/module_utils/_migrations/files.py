@@ -92,10 +92,8 @@ class Migration:
     @cached_property
     def directives(self) -> Mapping[str, str]:
         """What the comments above the first statement ask for, as ``-- migrate: no-transaction``."""
-        head = self.sql
-        if self.statements:
-            head = "".join(self.sql.splitlines(keepends=True)[: self.statements[0].line - 1])
-        return {found["word"]: found["rest"] or "" for found in _DIRECTIVE.finditer(head.replace("\r", ""))}
+        head = self.sql[: self.statements[0].start] if self.statements else self.sql
+        return {found["word"]: found["rest"] or "" for found in _DIRECTIVE.finditer(head.replace("\r", "\n"))}
 
     @property
     def transactional(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference, compare
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import (
@@ -73,7 +73,7 @@ class Look:
         if key not in self._declared:
             kept = self._history.kept_declaration(key)
             if kept is None:
-                kept = catalog.declaration(self._session, self._schema, migrations, self._borrowed)
+                kept = scratch.declaration(self._session, self._schema, migrations, self._borrowed)
             self._declared[key] = kept
         return self._declared[key]
 

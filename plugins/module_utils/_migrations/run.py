@@ -21,10 +21,12 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     CONCURRENT_INDEX,
     Migration,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
+    LOCK_NOT_AVAILABLE,
+    SqlError,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
 
-LOCK_NOT_AVAILABLE = "55P03"
 _UNFINISHED = """
 SELECT c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

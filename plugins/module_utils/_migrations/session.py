@@ -24,6 +24,7 @@ except ImportError:
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 
 OLDEST_SERVER = 120000
+LOCK_NOT_AVAILABLE = "55P03"
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},
     "login_port": {"type": "int", "default": 5432},

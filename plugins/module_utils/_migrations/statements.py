@@ -12,13 +12,13 @@ from typing import Iterator
 
 _TOKEN = re.compile(
     r"""
-      (?P<comment>--[^\n]*)
+      (?P<comment>--[^\r\n]*)
     | (?P<block>/\*)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*'?)
     | (?P<quoted>'(?:[^']|'')*'?)
     | (?P<identifier>"(?:[^"]|"")*"?)
-    | (?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$)
-    | (?P<word>[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*)
+    | (?P<dollar>\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*)?\$)
+    | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*)
     | (?P<space>\s+)
     | (?P<other>.)
     """,
@@ -30,10 +30,11 @@ _ROUTINES = {"FUNCTION", "PROCEDURE"}
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, without the comments before it; ``line`` is where it starts in its file."""
+    """One statement, without the comments before it; ``line`` and ``start`` are where it begins in its file."""
 
     text: str
     line: int
+    start: int = 0
 
     @property
     def first_word(self) -> str:
@@ -47,36 +48,46 @@ class Statement:
         return flat if len(flat) <= 100 else flat[:99] + "…"
 
 
+@dataclass(frozen=True)
+class Token:
+    """A piece of SQL text; ``kind`` is a name of ``_TOKEN``."""
+
+    kind: str
+    text: str
+    begin: int
+    end: int
+
+
+def tokens(sql: str) -> Iterator[Token]:
+    """The pieces of a text without blanks and comments."""
+    position = 0
+    while found := _TOKEN.match(sql, position):
+        begin, position = position, _end_of(sql, found)
+        if found.lastgroup not in ("comment", "block", "space"):
+            yield Token(str(found.lastgroup), found.group(), begin, position)
+
+
 def split(sql: str) -> Iterator[Statement]:
     """Yield the statements of a text; semicolons in strings, comments, parentheses and function bodies do not count."""
-    start = -1
-    depth = 0
+    start, line, counted = -1, 1, 0
+    depth = body = 0
     words: list[str] = []
-    body = 0
-    position = 0
-    while token := _TOKEN.match(sql, position):
-        kind, text, begin = str(token.lastgroup), token.group(), position
-        position = _end_of(sql, token)
-        if kind in ("comment", "block", "space"):
-            continue
-        if kind == "other" and text == ";" and depth <= 0 and body == 0:
+    for token in tokens(sql):
+        if token.text == ";" and depth <= 0 and body == 0:
             if start >= 0:
-                yield _statement(sql, start, begin)
+                yield Statement(sql[start : token.begin].rstrip(), line, start)
             start, depth, words = -1, 0, []
             continue
         if start < 0:
-            start = begin
-        if kind == "word":
-            words.append(text.upper())
+            start = token.begin
+            line, counted = line + sql.count("\n", counted, start), start
+        if token.kind == "word":
+            words.append(token.text.upper())
             body = _body_depth(words, body)
-        elif kind == "other":
-            depth += {"(": 1, ")": -1}.get(text, 0)
+        elif token.kind == "other":
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
     if start >= 0:
-        yield _statement(sql, start, len(sql))
-
-
-def _statement(sql: str, start: int, end: int) -> Statement:
-    return Statement(sql[start:end].rstrip(), sql.count("\n", 0, start) + 1)
+        yield Statement(sql[start:].rstrip(), line, start)
 
 
 def _end_of(sql: str, token: re.Match[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import split
 
@@ -33,6 +35,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
                 "SELECT 3",
             ],
         ),
+        ("-- why\rSELECT 1; -- and\r\nSELECT 2", ["SELECT 1", "SELECT 2"]),
         ("SELECT 'never closed; ", ["SELECT 'never closed;"]),
         ("SELECT $$ never closed; ", ["SELECT $$ never closed;"]),
         ("SELECT 1 /* never closed; ", ["SELECT 1 /* never closed;"]),
@@ -57,3 +60,13 @@ def test_summary_is_one_short_line() -> None:
     assert statement.summary.startswith("SELECT 1, 2,2")
     assert len(statement.summary) == 100
     assert statement.summary.endswith("…")
+
+
+def test_a_long_file_takes_time_in_proportion() -> None:
+    def took(statements: int) -> float:
+        text = "INSERT INTO t VALUES (1);\n" * statements
+        began = time.process_time()
+        assert sum(1 for _one in split(text)) == statements
+        return time.process_time() - began
+
+    assert took(16_000) < 8 * took(4_000)

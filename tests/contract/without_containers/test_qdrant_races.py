@@ -239,7 +239,7 @@ def test_what_was_rebuilt_is_recreated_and_the_old_one_is_not_taken_for_it(serve
     ("vectors", "point", "number"),
     [
         (SMALL, {"vector": [1, 2, 3, 4], "payload": {"text": "x" * 200_000}}, 60),
-        ({"m": {**SMALL, "multivector_config": {"comparator": "max_sim"}}}, {"vector": {"m": [[0.5] * 4] * 9000}}, 20),
+        ({"m": {**SMALL, "multivector_config": {"comparator": "max_sim"}}}, {"vector": {"m": [[0.1] * 4] * 9000}}, 20),
     ],
 )
 def test_big_points_are_copied_in_requests_that_the_server_takes(

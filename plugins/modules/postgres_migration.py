@@ -73,8 +73,12 @@ options:
         without running anything. What the database has beyond that is left alone.
       - V(report) warns, V(fail) fails, V(repair) adds what is missing and fails where adding is not enough,
         V(ignore) does not look.
+      - What the files declare is found out in an empty schema beside the real one. Only statements that make, alter or
+        drop tables, indexes, views, functions, types and sequences run there; rows are never touched. Where that is
+        not possible, as with names of other schemas, V(report) warns, V(fail) and V(repair) fail.
       - Unless it is V(ignore), a file with C(IF NOT EXISTS) is held to its word in its own transaction. What the things
-        that it found lack is added; what contradicts it is refused, and nothing of the file is applied.
+        that it found lack is added; what contradicts it is refused, and nothing of the file is applied. So is a
+        function or a view that no file made and that a file with C(CREATE OR REPLACE) would replace with another.
     type: str
     choices: [ignore, report, fail, repair]
     default: report
@@ -224,13 +228,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History, Lock
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Policy
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import (
     Look,
     Migrations,
     Unborn,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Resource, run_module
 
 

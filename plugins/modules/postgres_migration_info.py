@@ -99,6 +99,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files, session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
+    Patience,
+    with_locks,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import standing
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import Look
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_info
@@ -106,10 +110,22 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 def look(params: dict[str, Any]) -> dict[str, Any]:
     migrations, own = files.from_params(params)
-    settings = {"search_path": session.quoted(params["schema"]), "default_transaction_read_only": "on", **own}
+    settings = {
+        "search_path": session.quoted(params["schema"]),
+        "default_transaction_read_only": "on",
+        "lock_timeout": "500ms",
+        **own,
+    }
     with closing(session.Session(params, settings)) as connected:
         history = History(connected, params["schema"], params["history_table"])
-        seen = Look(connected, history, params["schema"]).at(migrations, drift=True, scratch=False)
+        here = Look(connected, history, params["schema"])
+        seen = with_locks(
+            connected,
+            Patience(3),
+            lambda: here.at(migrations, drift=True, scratch=False),
+            "the look at the database",
+            "nothing is known of it now",
+        )
     return standing(seen, migrations)
 
 

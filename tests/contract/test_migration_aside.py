@@ -69,3 +69,80 @@ def test_finding_out_what_files_declare_holds_no_real_table(database: Database) 
     reader.join()
     assert max(waits) < 0.25
     assert took < 1
+
+
+NOT_COMPARABLE = {
+    "a block that does more than make things": "DO $$ BEGIN EXECUTE 'CREATE TABLE a (id int)'; END $$;",
+    "a table of another schema": "CREATE SCHEMA app; CREATE TABLE app.a (id int);",
+    "a table that no file makes": "ALTER TABLE by_hand ADD COLUMN x int;",
+}
+
+
+@pytest.mark.parametrize("sql", NOT_COMPARABLE.values(), ids=NOT_COMPARABLE)
+@pytest.mark.parametrize("check", [True, False])
+def test_what_cannot_be_compared_is_an_error_where_drift_is_one(database: Database, sql: str, check: bool) -> None:
+    database.rows("CREATE TABLE by_hand (id int)")
+    for policy in ("fail", "repair"):
+        with pytest.raises(
+            ModuleFailed, match=r"was not compared with .* declare: 001_a\.sql line 1: .*make that poss"
+        ):
+            migrate(database, {"001_a.sql": sql}, on_drift=policy, check=check)
+    assert database.rows("SELECT to_regclass('schema_migrations')::text") == [(None,)]
+    if not check:
+        assert "was not compared" in migrate(database, {"001_a.sql": sql})["warnings"][0]
+        with pytest.raises(ModuleFailed, match="was not compared"):
+            migrate(database, {"001_a.sql": sql}, on_drift="fail")
+
+
+def test_who_may_make_no_schema_is_told_so(database: Database) -> None:
+    user = f"u_{database.name}"
+    database.rows(f"CREATE ROLE {user} LOGIN PASSWORD '{database.login['login_password']}'")
+    database.rows(f"CREATE SCHEMA AUTHORIZATION {user}")
+    try:
+        with pytest.raises(ModuleFailed, match="an empty schema beside it cannot be made: permission denied"):
+            files = {"001_a.sql": "CREATE TABLE a (id int)"}
+            migrate(database, files, login_user=user, schema=user)
+            migrate(
+                database, {**files, "002_b.sql": "CREATE TABLE b ()"}, login_user=user, schema=user, on_drift="fail"
+            )
+    finally:
+        database.rows(f"DROP OWNED BY {user}")
+        database.rows(f"DROP ROLE {user}")
+
+
+def test_extensions_and_blocks_that_need_rows_are_no_obstacle(database: Database) -> None:
+    files = {
+        "001_a.sql": "CREATE EXTENSION IF NOT EXISTS citext; CREATE TABLE IF NOT EXISTS a (name citext DEFAULT 'x');"
+        " CREATE INDEX IF NOT EXISTS a_name ON a (lower(name)); INSERT INTO a VALUES ('b');",
+        "002_b.sql": "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM a) THEN RAISE EXCEPTION 'no rows'; END IF; END $$;",
+    }
+    migrate(database, {"001_a.sql": files["001_a.sql"]}, on_drift="fail")
+    assert migrate(database, files, on_drift="fail")["warnings"] == []
+    assert migrate(database, files, on_drift="fail")["changed"] is False
+    database.rows("ALTER TABLE a ALTER COLUMN name TYPE text")
+    with pytest.raises(ModuleFailed, match=r"column a\.name is text, declared is citext"):
+        migrate(database, files, on_drift="fail")
+
+
+def test_a_table_made_by_hand_that_cannot_be_compared_is_not_taken(database: Database) -> None:
+    database.rows("CREATE SCHEMA app; CREATE TABLE app.foo (id text); CREATE TABLE bar (id text)")
+    with pytest.raises(ModuleFailed, match=r"would take app\.foo for its own, .* only schema public can be tried out"):
+        migrate(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS app.foo (id int, x int);"})
+    with pytest.raises(ModuleFailed, match=r"column bar\.id is text, declared is integer"):
+        migrate(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS public.bar (id int, x int);"})
+
+
+def test_a_function_made_by_hand_is_not_replaced(database: Database) -> None:
+    files = {"001_a.sql": "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;"}
+    database.rows("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 2 $$")
+    for check in (True, False):
+        with pytest.raises(
+            ModuleFailed, match=r"would replace what somebody made: function f\(\) .*SELECT 2.*SELECT 1"
+        ):
+            migrate(database, files, check=check)
+    assert database.rows("SELECT f()") == [(2,)]
+    database.rows("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$")
+    migrate(database, files)
+    files["002_b.sql"] = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 3 $$;"
+    migrate(database, files)
+    assert database.rows("SELECT f()") == [(3,)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Callable, Iterator, Mapping, Optional
 
 _CAST = re.compile(r"::(?:character varying|timestamp with(?:out)? time zone|[a-z_]+)(?:\(\d+(?:,\d+)?\))?(?:\[\])?")
@@ -157,6 +158,17 @@ def _text(kind: str, name: str, wanted: str, seen: Optional[str], step: int) -> 
         yield Difference(f"{kind} {name} is missing", (wanted,), step)
     elif wanted.split() != seen.split():
         yield Difference(f"{kind} {name} has another definition than declared")
+
+
+def first_difference(there: str, wanted: str) -> str:
+    """Where two texts part, as the end of a sentence."""
+    pairs = zip_longest(_lines(there), _lines(wanted), fillvalue="")
+    one, other = next(((one, other) for one, other in pairs if one != other), ("", ""))
+    return f": '{one[:80]}' is there, '{other[:80]}' is declared"
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
 def quoted(name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import concurrent_index
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement, split
 
 VERSIONED = re.compile(r"(?P<version>\d{3,9})_[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
@@ -36,11 +37,6 @@ SOURCE_RULES = {
 NO_TRANSACTION = "no-transaction"
 WATCH = "watch"
 TRANSACTION_WORDS = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "START", "PREPARE"})
-CONCURRENT_INDEX = re.compile(
-    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?P<once>IF\s+NOT\s+EXISTS\s+)?"
-    r'(?P<name>"(?:[^"]|"")+"|\w+)\s+ON\b',
-    re.IGNORECASE,
-)
 _DIRECTIVE = re.compile(r"--[ \t]*migrate:[ \t]*(?P<word>\S+)(?:[ \t]+(?P<rest>.*?))?[ \t]*$", re.MULTILINE)
 _SETTING = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 _WATCHED = re.compile(r"[a-z_][a-z0-9_]*\(\)")
@@ -103,11 +99,6 @@ class Migration:
     def watches(self) -> Optional[str]:
         """The function, as ``name()``, that says on every run what of this file is due again."""
         return self.directives.get(WATCH)
-
-    @property
-    def may_find_things(self) -> bool:
-        """Whether it goes on where something is there already, whatever that looks like."""
-        return bool(re.search(r"\bIF\s+NOT\s+EXISTS\b", self.sql, re.IGNORECASE))
 
 
 def place_of(name: str) -> tuple[int, int, str]:
@@ -192,13 +183,18 @@ def _check_content(migration: Migration) -> None:
                 f"{where} {statement.first_word}; remove it,"
                 " each file already runs in one transaction of its own together with its row in the history"
             )
-        concurrent = CONCURRENT_INDEX.match(statement.text)
+        concurrent = concurrent_index(statement)
         if concurrent and migration.transactional:
             raise StackError(
                 f"{where} CREATE INDEX CONCURRENTLY, which no transaction allows;"
                 " begin a file of its own for it with the line '-- migrate: no-transaction'"
             )
-        if concurrent and not concurrent["once"]:
+        if concurrent and concurrent.name is None:
+            raise StackError(
+                f"{where} CREATE INDEX CONCURRENTLY without a name; give it one,"
+                " because after an interruption what is left of it has to be found"
+            )
+        if concurrent and not concurrent.once:
             raise StackError(
                 f"{where} CREATE INDEX CONCURRENTLY without IF NOT EXISTS; add it,"
                 " because after an interruption a file without transaction runs again from its first statement"

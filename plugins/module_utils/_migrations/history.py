@@ -22,14 +22,16 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     place_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
+    LOCK_NOT_AVAILABLE,
+    SqlError,
+)
 
 LOCK_CLASS = 0x504D4D47
 _EXISTS = """
 SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
 """
-# A table that an earlier version made gets what it lacks.
 _CREATE = """
 CREATE TABLE IF NOT EXISTS {0} (
     name             text PRIMARY KEY,
@@ -39,10 +41,17 @@ CREATE TABLE IF NOT EXISTS {0} (
     applied_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     applied_by       text NOT NULL DEFAULT session_user,
     duration_ms      integer NOT NULL,
-    success          boolean NOT NULL DEFAULT true
-);
-ALTER TABLE {0} ADD COLUMN IF NOT EXISTS kind text NOT NULL DEFAULT 'versioned';
-ALTER TABLE {0} ADD COLUMN IF NOT EXISTS details jsonb
+    success          boolean NOT NULL DEFAULT true,
+    kind             text NOT NULL DEFAULT 'versioned',
+    details          jsonb
+)
+"""
+_LATER = {"kind": "text NOT NULL DEFAULT 'versioned'", "details": "jsonb"}
+_ADD = "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} "
+_COLUMNS = """
+SELECT a.attname AS name FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = (
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p'))
 """
 _READ = "SELECT to_jsonb(h) - 'details' AS row, h.name, h.success FROM {} AS h"
 _PUT = """
@@ -93,6 +102,8 @@ class History:
         try:
             rows = [one["row"] for one in self._session.rows(sql.SQL(_READ).format(self._table))]
         except SqlError as error:
+            if error.code == LOCK_NOT_AVAILABLE:
+                raise
             raise StackError(
                 f"the history table {self._schema}.{self.name} cannot be read: {error}; if another tool made it, name"
                 " another history_table, else let the user read it",
@@ -101,13 +112,32 @@ class History:
         known = [Applied(**{name: row[name] for name in _FIELDS if name in row}) for row in rows]
         return tuple(sorted(known, key=lambda row: place_of(row.name)))
 
+    def lacks(self) -> bool:
+        """Whether an earlier version made the table, and something has to be added to it."""
+        there = set() if self._known else self._columns()
+        return bool(there) and not there.issuperset(_LATER)
+
+    def _columns(self) -> set[str]:
+        return {row["name"] for row in self._session.rows(_COLUMNS, (self._schema, self.name))}
+
     def create(self) -> None:
-        """Make the table, or give it what it lacks; asked once a run."""
+        """Make the table, or give one of an earlier version what it lacks; asked once a run.
+
+        A table that is complete is only read, because altering one shuts out everybody who reads it.
+        """
         if self._known:
             return
+        there = self._columns()
         try:
-            self._session.execute(sql.SQL(_CREATE).format(self._table))
+            if not there:
+                self._session.execute(sql.SQL(_CREATE).format(self._table))
+                return
+            for name, kind in _LATER.items():
+                if name not in there:
+                    self._session.execute(sql.SQL(_ADD + kind).format(self._table, sql.Identifier(name)))
         except SqlError as error:
+            if error.code == LOCK_NOT_AVAILABLE:
+                raise
             raise StackError(
                 f"the history table {self._schema}.{self.name} cannot be created: {error};"
                 " create the schema, give the user CREATE on it, or name another schema"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, NoReturn, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference
@@ -231,7 +231,17 @@ def _again(
     return found
 
 
+def not_compared(why: Any) -> str:
+    return f"the database was not compared with what its files declare: {why}"
+
+
+def refuse_uncompared(words: str) -> NoReturn:
+    raise StackError(f"{words}; make that possible, or set on_drift to report")
+
+
 def _check_drift(seen: Seen, policy: Policy) -> None:
+    if policy.on_drift in ("fail", "repair") and seen.notes:
+        refuse_uncompared(seen.notes[0])
     if policy.on_drift == "fail" and seen.drift:
         refuse_drift(seen.drift, "restore it by hand, or set on_drift to repair for what can be added")
     wrong = [one for one in seen.drift if not one.repair]

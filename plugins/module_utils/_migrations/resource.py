@@ -6,23 +6,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence, TypeVar
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, scratch
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import Difference, compare
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import (
+    Difference,
+    compare,
+    first_difference,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.found import Things
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
+    Patience,
+    with_locks,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import (
     Policy,
     Seen,
     edited_since,
     make_plan,
+    not_compared,
+    refuse_uncompared,
     state_of,
     succeeded,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience, Runner
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Runner
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.scratch import NotComparable
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
+    LOCK_NOT_AVAILABLE,
+    SqlError,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
+
+Answer = TypeVar("Answer")
 
 
 class Look:
@@ -44,10 +61,10 @@ class Look:
             return Seen(rows, due, kept)
         try:
             declared = self.declared(current) if scratch else self._history.kept_declaration()
-        except (SqlError, StackError) as error:
-            return Seen(rows, due, kept, notes=(_not_compared(error),))
+        except NotComparable as error:
+            return Seen(rows, due, kept, notes=(not_compared(error),))
         if declared is None:
-            return Seen(rows, due, kept, notes=(_not_compared("no run has kept what the files declare"),))
+            return Seen(rows, due, kept, notes=(not_compared("no run has kept what the files declare"),))
         return Seen(rows, due, kept, compare(declared, self.live()))
 
     def live(self) -> dict[str, Any]:
@@ -77,6 +94,9 @@ class Look:
             self._declared[key] = kept
         return self._declared[key]
 
+    def found(self, things: Things) -> Sequence[str]:
+        return things.found(self._session)
+
     def _watched(self, watching: Sequence[Migration]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """What the functions of repeatable files say; one that cannot answer makes its file due."""
         due: list[tuple[str, str]] = []
@@ -85,6 +105,8 @@ class Look:
             try:
                 rows = self._session.rows(f"SELECT words, due FROM {migration.watches} ORDER BY due DESC, words")
             except SqlError as error:
+                if error.code == LOCK_NOT_AVAILABLE:
+                    raise
                 rows = [{"words": f"{migration.watches} does not answer: {error}", "due": True}]
             words = [row["words"] for row in rows if row["due"]]
             if words:
@@ -107,6 +129,7 @@ class Migrations:
         policy: Policy,
         patience: Patience,
     ) -> None:
+        self._session = session
         self._history = history
         self._lock = lock
         self._look = look
@@ -125,9 +148,11 @@ class Migrations:
         if not self._locked and self.plan(None).changed:
             self._take_lock()
             self._read()
+            planned = self.plan(None)
             # Nothing was there before these files, so they find nothing, and what is there afterwards is theirs.
             compared = self._policy.on_drift != "ignore" and self._policy.baseline is None
             self._empty = compared and not self._seen.rows and not any(self._look.own().values())
+            self._foresee(planned)
         return state_of(self._seen, self._policy)
 
     def plan(self, current: Any) -> Plan:
@@ -161,12 +186,12 @@ class Migrations:
                 if self._empty and current:
                     self._look.know(current, self._look.own())
                 if current:
-                    declared = self._look.declared(current)
+                    declared = self._waiting(lambda: self._look.declared(current))
                     self._runner.in_history(
                         lambda: self._history.keep_declaration(current[-1].name, self._look.key(current), declared)
                     )
-            except SqlError as error:
-                self._runner.notes.append(_not_compared(error))
+            except NotComparable as error:
+                self._runner.notes.append(not_compared(error))
         self._read()
         return state_of(self._seen, self._policy)
 
@@ -182,17 +207,66 @@ class Migrations:
         }
 
     def _read(self) -> None:
-        self._seen = self._look.at(self._migrations, drift=self._policy.on_drift != "ignore", scratch=True)
+        compared = self._policy.on_drift != "ignore"
+        self._seen = self._waiting(lambda: self._look.at(self._migrations, drift=compared, scratch=True))
+
+    def _waiting(self, look: Callable[[], Answer]) -> Answer:
+        return with_locks(self._session, self._patience, look, "the look at the database", "nothing more was done")
+
+    def _foresee(self, plan: Plan) -> None:
+        """Whoever wants drift refused is told before anything runs that it cannot be found out afterwards."""
+        if self._policy.on_drift not in ("fail", "repair") or self._empty:
+            return
+        ran = succeeded(self._seen.rows)
+        coming = {one.target for one in plan.operations if one.verb in ("apply", "baseline")}
+        expected = [one for one in self._migrations if one.name in ran or one.name in coming]
+        try:
+            if coming:
+                self._waiting(lambda: self._look.declared(expected))
+        except NotComparable as error:
+            refuse_uncompared(not_compared(error))
 
     def _prepare(self, migration: Migration) -> None:
-        """Find out what a file declares before its transaction begins; its mistakes are told when it really runs."""
-        if self._policy.on_drift == "ignore" or self._empty or migration.repeatable or not migration.may_find_things:
+        """Find out what a file declares before its transaction begins, where it is going to find things."""
+        if self._policy.on_drift == "ignore" or self._empty or migration.repeatable:
             return
-        so_far = [one for one in self._migrations if not one.repeatable and one.place <= migration.place]
+        earlier = [one for one in self._migrations if not one.repeatable and one.place < migration.place]
+        things = Things(migration)
+        # What an earlier file made may be replaced by a later one.
+        things.replaced -= {name for one in earlier for name in things.replaced if catalog.concerns(one)(name)}
+        found = self._waiting(lambda: self._look.found(things))
+        if not found:
+            return
         try:
-            self._wanted[migration.name] = self._look.declared(so_far)
-        except SqlError as error:
-            self._runner.notes.append(f"{migration.name} was not held against what is there: {error}")
+            declared = self._waiting(lambda: self._look.declared([*earlier, migration]))
+        except NotComparable as error:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            raise StackError(
+                f"migration {migration.name} would take {', '.join(found[:3])}{more} for its own, which is there"
+                f" already, and whether it is what the file says cannot be found out: {error}; nothing of this file was"
+                " applied, compare it by hand and set on_drift to ignore for one run",
+                migration=migration.name,
+            ) from error
+        self._wanted[migration.name] = declared
+        if things.replaced:
+            self._refuse_replacing(migration, things, declared)
+
+    def _refuse_replacing(self, migration: Migration, things: Things, declared: Mapping[str, Any]) -> None:
+        live = self._waiting(self._look.live)
+        wrong = [
+            f"{kind[:-1]} {name} is there and differs from the file's{first_difference(there[name], text)}"
+            for kind in ("functions", "views")
+            for there in (live[kind],)
+            for name, text in declared[kind].items()
+            if name.split("(", 1)[0] in things.replaced and name in there and there[name].split() != text.split()
+        ]
+        if wrong:
+            raise StackError(
+                f"migration {migration.name} would replace what somebody made: {'; '.join(wrong)}; nothing of this file"
+                " was applied, drop it if it is not needed, or make it what the file says",
+                migration=migration.name,
+                drift=wrong,
+            )
 
     def _contradictions(self, migration: Migration, before: bool) -> Sequence[Difference]:
         """In which a file's things are not what it says, because they were there before it."""
@@ -250,7 +324,3 @@ def _told(name: str, checksum: str, row: Any) -> dict[str, Any]:
         "applied_by": row.applied_by if row else None,
         "duration_ms": row.duration_ms if row else None,
     }
-
-
-def _not_compared(why: Any) -> str:
-    return f"the database was not compared with what its files declare: {why}"

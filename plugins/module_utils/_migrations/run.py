@@ -6,20 +6,25 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any, Callable, Iterable, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.catalog import concerns
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import (
+    ConcurrentIndex,
+    concurrent_index,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import (
     COLUMN,
     Difference,
     quoted,
     unquoted,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import (
-    CONCURRENT_INDEX,
-    Migration,
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
+    Patience,
+    with_locks,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
     LOCK_NOT_AVAILABLE,
@@ -27,10 +32,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
 
-_UNFINISHED = """
-SELECT c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+_OF_THIS_NAME = """
+SELECT c.relname, i.indrelid::regclass::text AS of, i.indrelid = to_regclass(%s) AS ours, i.indisvalid AS finished
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = current_schema() AND c.relname = %s AND NOT i.indisvalid
+WHERE n.nspname = current_schema() AND c.relname = %s
 """
 _RELATIONS = """
 SELECT array_agg(c.oid::int8) AS known FROM pg_catalog.pg_class c
@@ -40,32 +46,6 @@ _LOCKS = """
 SELECT c.relname AS relation, l.mode FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
 WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND c.oid::int8 = ANY (%s) ORDER BY 1, 2
 """
-
-
-class Patience:
-    """How long to try again, with growing and scattered pauses."""
-
-    def __init__(
-        self,
-        seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.seconds = seconds
-        self._sleep = sleep
-        self._clock = clock
-
-    def tries(self) -> Iterable[None]:
-        """One more try as long as there is time; always at least one."""
-        deadline = self._clock() + self.seconds
-        pause = 0.1
-        while True:
-            yield
-            left = deadline - self._clock()
-            if left <= 0:
-                return
-            self._sleep(min(left, pause * random.uniform(0.5, 1.5)))
-            pause = min(pause * 2, 5.0)
 
 
 class Runner:
@@ -84,9 +64,9 @@ class Runner:
 
     def run(self, migration: Migration) -> None:
         if migration.transactional:
-            self.with_locks(migration.name, lambda: self._in_one_transaction([migration], keep=True))
+            self._file_with_locks([migration], keep=True)
         else:
-            self.with_locks(migration.name, lambda: self._without_transaction(migration))
+            self._without_transaction(migration)
 
     def rehearse(self, migrations: Sequence[Migration]) -> None:
         """Really run them in one transaction that is rolled back, up to the first that allows no transaction."""
@@ -99,35 +79,41 @@ class Runner:
                 break
             possible.append(migration)
         if possible:
-            self.with_locks(possible[0].name, lambda: self._in_one_transaction(possible, keep=False))
+            self._file_with_locks(possible, keep=False)
 
     def mend(self, difference: Difference) -> None:
         def run() -> None:
             with self._session.transaction(keep=True):
                 self._add(difference)
 
-        self.with_locks(difference.words, run)
+        with_locks(self._session, self._patience, run, f"the repair ({difference.words})", "it was not made")
 
     def in_history(self, write: Callable[[], None]) -> None:
         """Write to the history alone."""
-        with self._session.transaction(keep=True):
-            self._history.create()
-            write()
-        self._history.created()
 
-    def with_locks(self, name: str, run: Callable[[], None]) -> None:
-        refused: Optional[SqlError] = None
-        for _try in self._patience.tries():
-            try:
-                return run()
-            except SqlError as error:
-                if error.code != LOCK_NOT_AVAILABLE:
-                    raise
-                refused = error
-        raise StackError(
-            f"migration {name} got no lock on a table in use within {self._patience.seconds:g} s ({refused});"
-            " nothing of it was applied, end the session that holds the table or raise lock_wait"
-        ) from refused
+        def run() -> None:
+            with self._session.transaction(keep=True):
+                self._history.create()
+                write()
+            self._history.created()
+
+        with_locks(self._session, self._patience, run, "the history", "nothing was written to it", self._is_history)
+
+    def _is_history(self, table: str) -> bool:
+        return bool(table == self._history.name)
+
+    def _file_with_locks(self, migrations: Sequence[Migration], *, keep: bool) -> None:
+        if keep and self._history.lacks():
+            self.in_history(lambda: None)
+        concerned = [concerns(one) for one in migrations]
+        with_locks(
+            self._session,
+            self._patience,
+            lambda: self._in_one_transaction(migrations, keep=keep),
+            f"migration {migrations[0].name}",
+            "nothing of it was applied",
+            lambda table: self._is_history(table) or any(one(table) for one in concerned),
+        )
 
     def _in_one_transaction(self, migrations: Sequence[Migration], *, keep: bool) -> None:
         done: list[dict[str, Any]] = []
@@ -139,6 +125,7 @@ class Runner:
                 started = time.monotonic()
                 done += self._complete(migration)
                 done += [self._run(migration, statement) for statement in migration.statements]
+                self._session.as_new()
                 done += self._hold_to_word(migration)
                 if known:
                     locks += [{"migration": migration.name, **one} for one in self._session.rows(_LOCKS, (known,))]
@@ -188,21 +175,40 @@ class Runner:
                 ) from error
 
     def _without_transaction(self, migration: Migration) -> None:
+        """Statement by statement: one that gets no lock is tried again, and those before it are not."""
         started = time.monotonic()
         self.in_history(lambda: self._history.put(migration, 0, success=False))
-        done = []
+        concerned = concerns(migration)
         for statement in migration.statements:
-            concurrent = CONCURRENT_INDEX.match(statement.text)
-            if concurrent:
-                done.append(self._concurrently(migration, statement, unquoted(concurrent["name"])))
-            else:
-                done.append(self._run(migration, statement))
-        self._history.put(migration, round((time.monotonic() - started) * 1000))
-        self.statements += done
+            done = with_locks(
+                self._session,
+                self._patience,
+                lambda one=statement: self._alone(migration, one),  # type: ignore[misc]
+                f"migration {migration.name} line {statement.line}",
+                "what ran before it stays" if statement is not migration.statements[0] else "nothing of it was applied",
+                concerned,
+            )
+            self.statements.append(done)
+        self._session.as_new()
+        took = round((time.monotonic() - started) * 1000)
+        self.in_history(lambda: self._history.put(migration, took))
 
-    def _concurrently(self, migration: Migration, statement: Statement, index: str) -> dict[str, Any]:
+    def _alone(self, migration: Migration, statement: Statement) -> dict[str, Any]:
+        concurrent = concurrent_index(statement)
+        return self._concurrently(migration, statement, concurrent) if concurrent else self._run(migration, statement)
+
+    def _concurrently(self, migration: Migration, statement: Statement, index: ConcurrentIndex) -> dict[str, Any]:
         """What an interrupted run left of the index goes first; waiting for old transactions blocks nobody."""
-        for row in self._session.rows(_UNFINISHED, (index,)):
+        for row in self._session.rows(_OF_THIS_NAME, (index.table, unquoted(index.name or ""))):
+            if not row["ours"]:
+                raise StackError(
+                    f"migration {migration.name} line {statement.line}: index {row['relname']} is there already and"
+                    f" belongs to table {row['of']}; give this one another name",
+                    migration=migration.name,
+                    line=statement.line,
+                )
+            if row["finished"]:
+                continue
             self._session.execute(f"DROP INDEX CONCURRENTLY {quoted(row['relname'])}")
         self._session.execute(f"SET lock_timeout = {max(1, round(self._patience.seconds * 1000))}")
         try:

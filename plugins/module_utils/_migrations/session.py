@@ -119,6 +119,10 @@ class Session:
             if not self._connection.closed and self._in_transaction():
                 self.execute("ROLLBACK")
 
+    def as_new(self) -> None:
+        """Settings and role as after the login, whatever a file set."""
+        self.execute("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+
     def _in_transaction(self) -> bool:
         return self._connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE
 

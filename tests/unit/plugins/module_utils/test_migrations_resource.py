@@ -9,9 +9,9 @@ from typing import Optional
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied, Policy, Seen
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import Migrations, Unborn
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
@@ -52,6 +52,14 @@ class Wire:
         self.diary.append("read")
         return tuple(self.kept)
 
+    name = "schema_migrations"
+
+    def lacks(self) -> bool:
+        return False
+
+    def as_new(self) -> None:
+        """Nothing was set."""
+
     def create(self) -> None:
         self.diary.append("create history")
 
@@ -63,7 +71,7 @@ class Wire:
         self.fresh.append(row(migration))
 
     def rows(self, query: str, params: object = None) -> list[dict[str, object]]:
-        return [{"known": None}]
+        return [] if "pg_stat_activity" in query else [{"known": None}]
 
     def at(self, given: object, *, drift: bool, scratch: bool) -> Seen:
         return Seen(self.read())

@@ -26,7 +26,10 @@ def test_it_asks_for_a_connection_that_cannot_write(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(session.psycopg2, "connect", connect)
     with pytest.raises(ModuleFailed, match="does not answer"):
         run_module("postgres_migration_info", {**LOGIN, "migrations": [ONE], "settings": {"app.mode": "a b"}})
-    assert asked[0]["options"] == '-c search_path="public" -c default_transaction_read_only=on -c app.mode=a\\ b'
+    assert (
+        asked[0]["options"]
+        == '-c search_path="public" -c default_transaction_read_only=on -c lock_timeout=500ms -c app.mode=a\\ b'
+    )
 
 
 def test_a_setting_of_the_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

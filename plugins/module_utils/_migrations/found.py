@@ -1,0 +1,83 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a file would take for its own because it is there already."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import unquoted
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Token, tokens
+
+_KINDS = frozenset({"TABLE", "INDEX", "VIEW", "SEQUENCE"})
+_REPLACED = frozenset({"VIEW", "FUNCTION", "PROCEDURE"})
+_FOUND = """
+SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL
+UNION ALL
+SELECT w.tab || '.' || w.col FROM unnest(%s::text[], %s::text[]) AS w (tab, col)
+WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = to_regclass(w.tab) AND a.attname = w.col AND NOT a.attisdropped)
+UNION ALL
+SELECT name FROM unnest(%s::text[]) AS name WHERE EXISTS (
+    SELECT 1 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proname = name AND n.nspname = current_schema())
+"""
+
+
+class Things:
+    """Names in a file: of things that it makes unless they are there, of columns likewise, and of what it replaces."""
+
+    def __init__(self, migration: Migration) -> None:
+        self.relations: list[str] = []
+        self.columns: list[tuple[str, str]] = []
+        self.replaced: set[str] = set()
+        for statement in migration.statements:
+            if statement.first_word in ("CREATE", "ALTER"):
+                self._note(list(tokens(statement.text)))
+
+    def found(self, session: Any) -> Sequence[str]:
+        """Those that are there."""
+        if not (self.relations or self.columns or self.replaced):
+            return []
+        tables = [table for table, _column in self.columns]
+        columns = [column for _table, column in self.columns]
+        parameters = (self.relations, tables, columns, sorted(self.replaced))
+        return [str(row["name"]) for row in session.rows(_FOUND, parameters)]
+
+    def _note(self, pieces: list[Token]) -> None:
+        words = [piece.text.upper() for piece in pieces]
+        head = words[:10]
+        if head[1:3] == ["OR", "REPLACE"]:
+            kind = next((at for at, word in enumerate(head) if word in _REPLACED), None)
+            if kind is not None:
+                name = _name(pieces, kind + 1)
+                self.replaced.add(unquoted(name.rsplit(".", 1)[-1]))
+                if head[kind] == "VIEW":
+                    self.relations.append(name)
+        elif head[0] == "CREATE" and _KINDS.intersection(head[1:4]):
+            once = _once(head)
+            if once:
+                self.relations.append(_name(pieces, once))
+        elif head[:2] == ["ALTER", "TABLE"]:
+            at = next((at for at, word in enumerate(head[2:], 2) if word not in ("IF", "EXISTS", "ONLY")), 2)
+            table = _name(pieces, at)
+            for at, word in enumerate(words):
+                once = _once(words[at : at + 5]) if word == "ADD" else 0
+                if once and at + once < len(pieces):
+                    self.columns.append((table, unquoted(pieces[at + once].text)))
+
+
+def _once(words: Sequence[str]) -> int:
+    """Where the name after IF NOT EXISTS stands; 0 without these words."""
+    for at in range(len(words) - 2):
+        if list(words[at : at + 3]) == ["IF", "NOT", "EXISTS"]:
+            return at + 3
+    return 0
+
+
+def _name(pieces: Sequence[Token], at: int) -> str:
+    name = [piece.text for piece in pieces[at : at + 3]]
+    return "".join(name) if name[1:2] == ["."] else "".join(name[:1])

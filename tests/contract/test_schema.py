@@ -194,7 +194,9 @@ def test_what_was_made_by_hand_stays(live: Server) -> None:
         database.rows(
             "INSERT INTO prompt_templates (template_name, template_type, content) VALUES ('weekly_review', 'mine', 'x')"
         )
-        run_module("postgres_migration", {**database.login, "migrations": [SCHEMA]})
+        run_module(
+            "postgres_migration", {**database.login, "migrations": [SCHEMA], "borrowed_tables": ["client_profiles"]}
+        )
         assert database.rows("SELECT content FROM prompt_templates WHERE template_name = 'weekly_review'") == [("x",)]
         assert database.rows("SELECT count(*), max(id) FROM prompt_templates") == [(5, 5)]
         columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'client_profiles'"

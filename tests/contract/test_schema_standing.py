@@ -156,7 +156,8 @@ def test_drift_is_reported_refused_or_repaired(database: Database) -> None:
     checked = migrate(database, on_drift="repair", check=True)
     assert migrate(database)["drift"] == reported["drift"]
     repaired = migrate(database, on_drift="repair")
-    assert repaired["actions"] == checked["actions"] == [f"repair: {words}" for words in reported["drift"]]
+    again = [f"apply {name} (something was made anew)" for name in ("R__prompt_templates.sql", "R__runtime_role.sql")]
+    assert repaired["actions"] == checked["actions"] == [*(f"repair: {one}" for one in reported["drift"]), *again]
     assert repaired["drift"] == []
     assert migrate(database, on_drift="fail")["changed"] is False
     database.rows("ALTER TABLE plans ALTER COLUMN intent TYPE varchar(10)")
@@ -262,6 +263,32 @@ def test_the_runtime_role_may_use_rows_and_nothing_else(database: Database) -> N
                 rows(forbidden)
             assert caught.value.pgcode == "42501", forbidden
         assert migrate(database, settings=settings)["changed"] is False
+    finally:
+        database.rows(f"DROP OWNED BY {role}")
+        database.rows(f"DROP ROLE {role}")
+
+
+def test_rights_that_were_lost_are_given_again_and_more_than_needed_is_told(database: Database) -> None:
+    role = f"{ROLE}_{database.name}"
+    settings = {"planner_memory.runtime_role": role}
+    try:
+        migrate(database, settings=settings)
+        database.rows(f"REVOKE INSERT ON events FROM {role}; REVOKE USAGE ON SEQUENCE plans_id_seq FROM {role}")
+        database.rows(f"GRANT DELETE ON events TO {role}")
+        lost = f"(role {role} lacks INSERT on events; role {role} lacks USAGE on plans_id_seq)"
+        for check in (True, False):
+            result = migrate(database, settings=settings, check=check)
+            assert result["actions"] == [f"apply R__runtime_role.sql {lost}"]
+            assert f"role {role} has DELETE on events beyond what it needs, and keeps it" in result["warnings"]
+        assert migrate(database, settings=settings)["changed"] is False
+        database.rows("DROP TABLE events")
+        checked = migrate(database, settings=settings, on_drift="repair", check=True)
+        repaired = migrate(database, settings=settings, on_drift="repair")
+        assert checked["actions"] == repaired["actions"]
+        with database.undone() as rows:
+            rows(f"SET ROLE {role}")
+            rows("INSERT INTO events (event_type, event_source, payload) VALUES ('a', 'b', '{}')")
+        assert migrate(database, settings=settings, on_drift="fail")["changed"] is False
     finally:
         database.rows(f"DROP OWNED BY {role}")
         database.rows(f"DROP ROLE {role}")

@@ -26,6 +26,11 @@ class Difference:
     repair: tuple[str, ...] = ()
     step: int = 0
 
+    @property
+    def anew(self) -> bool:
+        """Whether the repair makes a whole table, view or function."""
+        return self.words.endswith(" is missing")
+
 
 def compare(
     declared: Mapping[str, Any], live: Mapping[str, Any], concerns: Optional[Callable[[str], bool]] = None

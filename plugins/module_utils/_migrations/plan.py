@@ -89,7 +89,9 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
     again = _again(ran, migrations, seen, policy)
     before = {name: row.checksum for name, row in ran.items()}
     after = {**before, **{one.name: one.checksum for one in (*edited, *baseline, *running, *again)}}
-    due = {name: f" ({words})" for name, words in seen.due}
+    anew = any(one.anew for one in _mends(seen, policy))
+    due = {one.name: " (something was made anew)" for one in again if anew and one.watches}
+    due.update((name, f" ({words})") for name, words in seen.due)
     return Plan(
         before=state_of(seen, policy),
         after=_state(after, [], []),
@@ -222,11 +224,13 @@ def _again(
     if policy.target is not None and max(numbered, default=0) > policy.target:
         return []
     due = {name for name, _words in seen.due}
+    # What is made anew has neither rows nor rights, and whoever watches over them would be due afterwards.
+    anew = any(one.anew for one in _mends(seen, policy))
     found = []
     for one in migrations:
         if one.repeatable:
             row = ran.get(one.name)
-            if row is None or edited_since(row, one) or one.name in due:
+            if row is None or edited_since(row, one) or one.name in due or (anew and one.watches):
                 found.append(one)
     return found
 

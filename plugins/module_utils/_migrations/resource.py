@@ -175,7 +175,7 @@ class Migrations:
         pending = [one.args["migration"] for one in plan.operations if one.verb == "apply"]
         for migration in pending:
             self._prepare(migration)
-        self._runner.rehearse(pending)
+        self._runner.rehearse(pending, [one.args["difference"] for one in plan.operations if one.verb == "mend"])
 
     def settle(self, plan: Plan) -> dict[str, Any]:
         """Keep what the files declare now, so that runs with nothing to do compare without running anything."""
@@ -244,7 +244,7 @@ class Migrations:
             raise StackError(
                 f"migration {migration.name} would take {', '.join(found[:3])}{more} for its own, which is there"
                 f" already, and whether it is what the file says cannot be found out: {error}; nothing of this file was"
-                " applied, compare it by hand and set on_drift to ignore for one run",
+                " applied, name tables of other systems in borrowed_tables, or compare by hand and set on_drift to ignore once",
                 migration=migration.name,
             ) from error
         self._wanted[migration.name] = declared

@@ -68,8 +68,8 @@ class Runner:
         else:
             self._without_transaction(migration)
 
-    def rehearse(self, migrations: Sequence[Migration]) -> None:
-        """Really run them in one transaction that is rolled back, up to the first that allows no transaction."""
+    def rehearse(self, migrations: Sequence[Migration], mends: Sequence[Difference] = ()) -> None:
+        """Really mend and run in one transaction that is rolled back, up to the first file that allows none."""
         possible = []
         for migration in migrations:
             if not migration.transactional:
@@ -78,13 +78,13 @@ class Runner:
                 )
                 break
             possible.append(migration)
-        if possible:
-            self._file_with_locks(possible, keep=False)
+        if possible or mends:
+            self._file_with_locks(possible, keep=False, mends=mends)
 
     def mend(self, difference: Difference) -> None:
         def run() -> None:
             with self._session.transaction(keep=True):
-                self._add(difference)
+                self._add(difference, "it was not made, and what was repaired before it stays")
 
         with_locks(self._session, self._patience, run, f"the repair ({difference.words})", "it was not made")
 
@@ -102,25 +102,31 @@ class Runner:
     def _is_history(self, table: str) -> bool:
         return bool(table == self._history.name)
 
-    def _file_with_locks(self, migrations: Sequence[Migration], *, keep: bool) -> None:
+    def _file_with_locks(
+        self, migrations: Sequence[Migration], *, keep: bool, mends: Sequence[Difference] = ()
+    ) -> None:
         if keep and self._history.lacks():
             self.in_history(lambda: None)
         concerned = [concerns(one) for one in migrations]
         with_locks(
             self._session,
             self._patience,
-            lambda: self._in_one_transaction(migrations, keep=keep),
-            f"migration {migrations[0].name}",
+            lambda: self._in_one_transaction(migrations, keep=keep, mends=mends),
+            f"migration {migrations[0].name}" if migrations else "the repair",
             "nothing of it was applied",
-            lambda table: self._is_history(table) or any(one(table) for one in concerned),
+            None if mends else lambda table: self._is_history(table) or any(one(table) for one in concerned),
         )
 
-    def _in_one_transaction(self, migrations: Sequence[Migration], *, keep: bool) -> None:
+    def _in_one_transaction(
+        self, migrations: Sequence[Migration], *, keep: bool, mends: Sequence[Difference] = ()
+    ) -> None:
         done: list[dict[str, Any]] = []
         locks: list[dict[str, Any]] = []
         with self._session.transaction(keep=keep):
             known = None if keep else self._session.rows(_RELATIONS)[0]["known"]
             self._history.create()
+            for difference in mends:
+                self._add(difference, "nothing was changed, this was a rehearsal")
             for migration in migrations:
                 started = time.monotonic()
                 done += self._complete(migration)
@@ -155,14 +161,14 @@ class Runner:
     def _add_all(self, migration: Migration, differences: Iterable[Difference]) -> list[dict[str, Any]]:
         added = []
         for one in differences:
-            self._add(one)
+            self._add(one, "nothing of this file was applied")
             added += [
                 {"migration": migration.name, "line": 0, "statement": Statement(text, 0).summary, "rows": -1}
                 for text in one.repair
             ]
         return added
 
-    def _add(self, difference: Difference) -> None:
+    def _add(self, difference: Difference, kept: str) -> None:
         for text in difference.repair:
             try:
                 self._session.execute(text)
@@ -170,7 +176,7 @@ class Runner:
                 if error.code == LOCK_NOT_AVAILABLE:
                     raise
                 raise StackError(
-                    f"{difference.words}, and it cannot be added: {error}; nothing was changed, correct it by hand",
+                    f"{difference.words}, and it cannot be added: {error}; {kept}, correct it by hand",
                     sqlstate=error.code,
                 ) from error
 

@@ -15,6 +15,8 @@ END
 $confirm$;
 
 DROP VIEW IF EXISTS execution_run_stats;
+DROP FUNCTION IF EXISTS runtime_role_review();
+DROP FUNCTION IF EXISTS runtime_role_rights();
 DROP FUNCTION IF EXISTS prompt_template_review();
 DROP FUNCTION IF EXISTS shipped_prompt_templates();
 DROP FUNCTION IF EXISTS earlier_prompt_contents();

@@ -1,10 +1,80 @@
+-- migrate: watch runtime_role_review()
 -- What the services may do at run time: read and write rows, and nothing that changes the schema.
 -- The setting planner_memory.runtime_role names the role; where it is empty there is none.
 -- The role cannot log in by itself; let a service's user act as it: GRANT planner_memory_app TO that_user.
+-- A right that was lost is given again by the next run; one that a person added is kept and reported.
+
+CREATE OR REPLACE FUNCTION runtime_role_rights()
+RETURNS TABLE (kind TEXT, name TEXT, rights TEXT[])
+LANGUAGE sql
+STABLE
+AS $function$
+    VALUES
+    ('SCHEMA', quote_ident(current_schema()), ARRAY['USAGE']),
+    -- What happened is never changed.
+    ('TABLE', 'events', ARRAY['SELECT', 'INSERT']),
+    ('TABLE', 'plans', ARRAY['SELECT', 'INSERT', 'UPDATE']),
+    ('TABLE', 'scheduler_runs', ARRAY['SELECT', 'INSERT', 'UPDATE']),
+    ('TABLE', 'execution_runs', ARRAY['SELECT', 'INSERT', 'UPDATE']),
+    ('TABLE', 'graph_nodes', ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
+    ('TABLE', 'graph_edges', ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
+    ('TABLE', 'prompt_templates', ARRAY['SELECT']),
+    ('TABLE', 'execution_run_stats', ARRAY['SELECT']),
+    ('SEQUENCE', 'events_id_seq', ARRAY['USAGE']),
+    ('SEQUENCE', 'plans_id_seq', ARRAY['USAGE']),
+    ('SEQUENCE', 'scheduler_runs_id_seq', ARRAY['USAGE']),
+    ('SEQUENCE', 'execution_runs_id_seq', ARRAY['USAGE']),
+    ('SEQUENCE', 'graph_nodes_id_seq', ARRAY['USAGE']),
+    ('SEQUENCE', 'graph_edges_id_seq', ARRAY['USAGE']),
+    ('FUNCTION', 'get_graph_neighbors(VARCHAR)', ARRAY['EXECUTE'])
+    -- Another system's table, which its owner may have kept to itself.
+    UNION ALL
+    SELECT 'TABLE', 'client_profiles', ARRAY['SELECT']
+    WHERE has_table_privilege(to_regclass('client_profiles')::oid, 'SELECT WITH GRANT OPTION')
+$function$;
+
+CREATE OR REPLACE FUNCTION runtime_role_review()
+RETURNS TABLE (words TEXT, due BOOLEAN)
+LANGUAGE plpgsql
+STABLE
+AS $function$
+DECLARE
+    runtime text := coalesce(current_setting('planner_memory.runtime_role', true), '');
+BEGIN
+    IF runtime = '' THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = runtime) THEN
+        RETURN QUERY SELECT format('role %s does not exist', runtime), true;
+        RETURN;
+    END IF;
+    -- A thing that is not there is nobody's lack of rights.
+    RETURN QUERY
+    SELECT format('role %s lacks %s on %s', runtime, string_agg(asked.one, ', '), r.name), true
+    FROM runtime_role_rights() AS r CROSS JOIN unnest(r.rights) AS asked (one)
+    WHERE NOT CASE r.kind
+        WHEN 'SCHEMA' THEN has_schema_privilege(runtime::name, current_schema(), asked.one)
+        WHEN 'TABLE' THEN has_table_privilege(runtime::name, to_regclass(r.name)::oid, asked.one)
+        WHEN 'SEQUENCE' THEN has_sequence_privilege(runtime::name, to_regclass(r.name)::oid, asked.one)
+        WHEN 'FUNCTION' THEN has_function_privilege(runtime::name, to_regprocedure(r.name)::oid, asked.one)
+    END
+    GROUP BY r.name;
+    RETURN QUERY
+    SELECT format('role %s has %s on %s beyond what it needs, and keeps it',
+        runtime, string_agg(given.privilege_type, ', ' ORDER BY given.privilege_type), r.name), false
+    FROM runtime_role_rights() AS r
+    JOIN pg_class AS c ON c.oid = to_regclass(r.name)
+    CROSS JOIN aclexplode(c.relacl) AS given
+    JOIN pg_roles AS grantee ON grantee.oid = given.grantee
+    WHERE r.kind = 'TABLE' AND grantee.rolname = runtime AND NOT given.privilege_type = ANY (r.rights)
+    GROUP BY r.name;
+END
+$function$;
 
 DO $grants$
 DECLARE
     runtime text := coalesce(current_setting('planner_memory.runtime_role', true), '');
+    thing record;
 BEGIN
     IF runtime = '' THEN
         RETURN;
@@ -16,20 +86,15 @@ BEGIN
         END IF;
         EXECUTE format('CREATE ROLE %I NOLOGIN', runtime);
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), runtime);
-    -- What happened is never changed.
-    EXECUTE format('GRANT SELECT, INSERT ON events TO %I', runtime);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON plans, scheduler_runs, execution_runs TO %I', runtime);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON graph_nodes, graph_edges TO %I', runtime);
-    EXECUTE format('GRANT SELECT ON prompt_templates, execution_run_stats TO %I', runtime);
-    -- Another system's table, which its owner may have kept to itself.
-    IF has_table_privilege('client_profiles', 'SELECT WITH GRANT OPTION') THEN
-        EXECUTE format('GRANT SELECT ON client_profiles TO %I', runtime);
-    END IF;
-    EXECUTE format(
-        'GRANT USAGE ON SEQUENCE events_id_seq, plans_id_seq, scheduler_runs_id_seq, execution_runs_id_seq,'
-        ' graph_nodes_id_seq, graph_edges_id_seq TO %I', runtime
-    );
-    EXECUTE format('GRANT EXECUTE ON FUNCTION get_graph_neighbors(VARCHAR) TO %I', runtime);
+    FOR thing IN
+        SELECT * FROM runtime_role_rights() AS r
+        WHERE CASE r.kind
+            WHEN 'SCHEMA' THEN true
+            WHEN 'FUNCTION' THEN to_regprocedure(r.name) IS NOT NULL
+            ELSE to_regclass(r.name) IS NOT NULL
+        END
+    LOOP
+        EXECUTE format('GRANT %s ON %s %s TO %I', array_to_string(thing.rights, ', '), thing.kind, thing.name, runtime);
+    END LOOP;
 END
 $grants$;

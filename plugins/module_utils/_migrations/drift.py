@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Callable, Iterator, Mapping, Optional
 
-_CAST = re.compile(r"::(?:character varying|timestamp with(?:out)? time zone|[a-z_]+)(?:\(\d+(?:,\d+)?\))?(?:\[\])?")
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import tokens
+
+# Casts that the server writes or leaves out for the same rule, whichever of the text types its words had.
+_TEXTS = (("text",), ("character", "varying"), ("varchar",))
+_OPENING = frozenset("([")
 _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
 # Where in the order of repairs a missing column stands.
 COLUMN = 1
@@ -53,10 +57,19 @@ def compare(
 
 
 def _table(name: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any]]) -> Iterator[Difference]:
+    special = wanted.get("special") or next((one["special"] for one in wanted["columns"] if one.get("special")), None)
+    if seen is None and special:
+        yield Difference(f"table {name} ({special}) is missing")
+        return
     if seen is None:
         columns = ", ".join(_column(one) for one in wanted["columns"])
         yield Difference(f"table {name} is missing", (f"CREATE TABLE {quoted(name)} ({columns})",), 0)
         seen = {"columns": wanted["columns"], "constraints": [], "indexes": []}
+    elif wanted.get("special") != seen.get("special"):
+        yield Difference(
+            f"table {name} is {seen.get('special') or 'an ordinary one'},"
+            f" declared is {wanted.get('special') or 'an ordinary one'}"
+        )
     by_name = {column["name"]: column for column in seen["columns"]}
     for column in wanted["columns"]:
         yield from _columns(name, column, by_name.get(column["name"]))
@@ -80,12 +93,20 @@ def _columns(table: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, 
     alter = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
     if seen is None:
         words = f"table {table} lacks column {name} {wanted['type']}"
+        if wanted.get("special"):
+            yield Difference(f"{words} {wanted['special']}")
+            return
         yield Difference(words, (f"ALTER TABLE {quoted(table)} ADD COLUMN {_column(wanted)}",), COLUMN)
         return
     where = f"column {table}.{name}"
     if wanted["type"] != seen["type"]:
         yield Difference(f"{where} is {seen['type']}, declared is {wanted['type']}")
-    if _default(wanted["default"]) != _default(seen["default"]):
+    if wanted.get("special") != seen.get("special"):
+        yield Difference(
+            f"{where} has {seen.get('special') or _told(seen['default'])},"
+            f" declared is {wanted.get('special') or _told(wanted['default'])}"
+        )
+    elif _default(wanted["default"]) != _default(seen["default"]):
         addable = seen["default"] is None and _default(wanted["default"]) != "nextval"
         yield Difference(
             f"{where} has {_told(seen['default'])}, declared is {_told(wanted['default'])}",
@@ -108,12 +129,76 @@ def _default(text: Optional[str]) -> Optional[str]:
         return None
     if text.startswith("nextval"):
         return "nextval"
-    return plain(text.replace("CURRENT_TIMESTAMP", "now()"))
+    return plain("now()" if text == "CURRENT_TIMESTAMP" else text)
 
 
 def plain(text: str) -> str:
-    """An expression without casts, parentheses and blanks, which the server adds as it sees fit."""
-    return re.sub(r"[\s()]", "", _CAST.sub("", text))
+    """An expression without what the server writes now so, now so: casts between texts, parentheses around one thing.
+
+    Literals, casts to other types and parentheses that group stay.
+    """
+    pieces = _without_casts([piece.text for piece in tokens(text)])
+    while (less := _without_parentheses(pieces)) != pieces:
+        pieces = less
+    return " ".join(pieces)
+
+
+def _without_casts(pieces: list[str]) -> list[str]:
+    kept: list[str] = []
+    at = 0
+    while at < len(pieces):
+        rest = pieces[at : at + 5]
+        cast = 0
+        for words in _TEXTS:
+            if rest[:2] == [":", ":"] and tuple(rest[2 : 2 + len(words)]) == words:
+                cast = 2 + len(words)
+        if cast and pieces[at + cast : at + cast + 2] == ["[", "]"]:
+            cast += 2
+        if not cast or pieces[at + cast : at + cast + 1] == ["("]:
+            kept.append(pieces[at])
+            cast = 1
+        at += cast
+    return kept
+
+
+def _without_parentheses(pieces: list[str]) -> list[str]:
+    """One pair less: the inner of two that stand directly in each other, or one around one thing."""
+    opened: list[int] = []
+    closing: dict[int, int] = {}
+    for at, piece in enumerate(pieces):
+        if piece in _OPENING:
+            opened.append(at)
+        elif piece in (")", "]") and opened:
+            closing[opened.pop()] = at
+    for begin, end in closing.items():
+        if pieces[begin] != "(":
+            continue
+        doubled = begin and pieces[begin - 1] == "(" and closing.get(begin - 1) == end + 1
+        called = begin and (pieces[begin - 1][-1].isalnum() or pieces[begin - 1][-1] in '_"')
+        single = end == begin + 2 or (
+            pieces[begin + 1 : begin + 3] == ["ARRAY", "["] and closing.get(begin + 2) == end - 1
+        )
+        if doubled or (single and not called):
+            return [*pieces[:begin], *pieces[begin + 1 : end], *pieces[end + 1 :]]
+    return pieces
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two definitions differ in blanks between words and in comments at most."""
+    if not re.search(r"\bLANGUAGE (?:sql|plpgsql)\b", one):
+        return _lines(one) == _lines(other)
+    return _code(one) == _code(other)
+
+
+def _code(text: str) -> list[str]:
+    found: list[str] = []
+    for piece in tokens(text):
+        if piece.kind == "dollar":
+            edge = len(piece.text)
+            found += ["$", *_code(text[piece.begin + edge : piece.end - edge]), "$"]
+        else:
+            found.append(piece.text)
+    return found
 
 
 def _constraint(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Iterator[Difference]:
@@ -123,7 +208,7 @@ def _constraint(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, 
     for seen in there:
         if plain(seen["definition"]) == plain(rule):
             return
-        if plain(seen["definition"]) == plain(rule) + "NOTVALID":
+        if plain(seen["definition"]) == plain(rule) + " NOT VALID":
             validate = f"{alter} VALIDATE CONSTRAINT {quoted(seen['name'])}"
             yield Difference(f"table {table} has constraint {seen['name']} unvalidated: {rule}", (validate,), step)
             return
@@ -161,7 +246,7 @@ def _index(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]
 def _text(kind: str, name: str, wanted: str, seen: Optional[str], step: int) -> Iterator[Difference]:
     if seen is None:
         yield Difference(f"{kind} {name} is missing", (wanted,), step)
-    elif wanted.split() != seen.split():
+    elif not (same_code(wanted, seen) if kind == "function" else wanted.split() == seen.split()):
         yield Difference(f"{kind} {name} has another definition than declared")
 
 
@@ -173,7 +258,7 @@ def first_difference(there: str, wanted: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
 def quoted(name: str) -> str:

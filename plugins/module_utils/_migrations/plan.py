@@ -52,13 +52,17 @@ class Policy:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is there: the history, what watching files say is due, and where the catalog differs from the files."""
+    """What is there: the history, what watching files say is due, and where the catalog differs from the files.
+
+    ``unkept``: what the files declare had to be found out, because no run has kept it.
+    """
 
     rows: Sequence[Applied] = ()
     due: tuple[tuple[str, str], ...] = ()
     kept: tuple[str, ...] = ()
     drift: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
+    unkept: bool = False
 
 
 def succeeded(rows: Sequence[Applied]) -> dict[str, Applied]:
@@ -92,18 +96,18 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
     anew = any(one.anew for one in _mends(seen, policy))
     due = {one.name: " (something was made anew)" for one in again if anew and one.watches}
     due.update((name, f" ({words})") for name, words in seen.due)
+    operations = (
+        *(_operation("accept", one, f"accept the edit of {one.name}") for one in edited),
+        *(Operation("mend", one.words, f"repair: {one.words}", {"difference": one}) for one in _mends(seen, policy)),
+        *(_operation("baseline", one, f"record {one.name} as run before") for one in baseline),
+        *(_operation("apply", one, f"apply {one.name}{due.get(one.name, '')}") for one in (*running, *again)),
+    )
+    if seen.unkept and not operations:
+        operations = (Operation("keep", "declaration", "keep what the files declare, to compare with it later"),)
     return Plan(
         before=state_of(seen, policy),
         after=_state(after, [], []),
-        operations=(
-            *(_operation("accept", one, f"accept the edit of {one.name}") for one in edited),
-            *(
-                Operation("mend", one.words, f"repair: {one.words}", {"difference": one})
-                for one in _mends(seen, policy)
-            ),
-            *(_operation("baseline", one, f"record {one.name} as run before") for one in baseline),
-            *(_operation("apply", one, f"apply {one.name}{due.get(one.name, '')}") for one in (*running, *again)),
-        ),
+        operations=operations,
         warnings=(*_unknown(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
     )
 

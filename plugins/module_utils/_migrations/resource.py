@@ -14,6 +14,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     Difference,
     compare,
     first_difference,
+    same_code,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.found import Things
@@ -51,6 +52,7 @@ class Look:
         self._schema = schema
         self._borrowed = tuple(borrowed)
         self._declared: dict[str, dict[str, Any]] = {}
+        self._kept: set[str] = set()
 
     def at(self, migrations: Sequence[Migration], *, drift: bool, scratch: bool) -> Seen:
         rows = self._history.read()
@@ -65,7 +67,8 @@ class Look:
             return Seen(rows, due, kept, notes=(not_compared(error),))
         if declared is None:
             return Seen(rows, due, kept, notes=(not_compared("no run has kept what the files declare"),))
-        return Seen(rows, due, kept, compare(declared, self.live()))
+        unkept = scratch and self.key(current) not in self._kept
+        return Seen(rows, due, kept, compare(declared, self.live()), unkept=unkept)
 
     def live(self) -> dict[str, Any]:
         return catalog.snapshot(self._session, self._schema)
@@ -91,6 +94,8 @@ class Look:
             kept = self._history.kept_declaration(key)
             if kept is None:
                 kept = scratch.declaration(self._session, self._schema, migrations, self._borrowed)
+            else:
+                self._kept.add(key)
             self._declared[key] = kept
         return self._declared[key]
 
@@ -160,6 +165,8 @@ class Migrations:
 
     def apply(self, operation: Operation) -> None:
         self._lock.check()
+        if operation.verb == "keep":
+            return None
         if operation.verb == "mend":
             return self._runner.mend(operation.args["difference"])
         migration: Migration = operation.args["migration"]
@@ -244,7 +251,8 @@ class Migrations:
             raise StackError(
                 f"migration {migration.name} would take {', '.join(found[:3])}{more} for its own, which is there"
                 f" already, and whether it is what the file says cannot be found out: {error}; nothing of this file was"
-                " applied, name tables of other systems in borrowed_tables, or compare by hand and set on_drift to ignore once",
+                " applied, name tables of other systems in borrowed_tables, or compare by hand and ignore drift"
+                " once",
                 migration=migration.name,
             ) from error
         self._wanted[migration.name] = declared
@@ -258,7 +266,7 @@ class Migrations:
             for kind in ("functions", "views")
             for there in (live[kind],)
             for name, text in declared[kind].items()
-            if name.split("(", 1)[0] in things.replaced and name in there and there[name].split() != text.split()
+            if name.split("(", 1)[0] in things.replaced and name in there and not same_code(there[name], text)
         ]
         if wrong:
             raise StackError(

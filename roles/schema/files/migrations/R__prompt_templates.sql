@@ -295,7 +295,7 @@ AS $function$
     FROM shipped_prompt_templates() AS shipped
     LEFT JOIN prompt_templates AS there ON there.template_name = shipped.template_name
     CROSS JOIN LATERAL (
-        SELECT coalesce(there.metadata, '{}') IN ('{}', shipped.metadata)
+        SELECT coalesce(there.metadata, shipped.metadata) = shipped.metadata
             AND (there.content = shipped.content OR EXISTS (
                 SELECT 1 FROM earlier_prompt_contents() AS earlier
                 WHERE earlier.template_name = shipped.template_name AND earlier.content_md5 = md5(there.content)

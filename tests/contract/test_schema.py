@@ -237,6 +237,24 @@ def test_the_role_proves_every_scenario_and_leaves_nothing(database: Database) -
     assert database.rows("SELECT (SELECT count(*) FROM graph_nodes), (SELECT count(*) FROM execution_runs)") == [(0, 0)]
 
 
+def test_the_role_sees_rules_that_do_not_hold(database: Database) -> None:
+    """Each is violated and undone; a rule that is gone is seen although the catalog is not asked."""
+    with database.server.database(template=database.name) as damaged:
+        damaged.rows("ALTER TABLE events ALTER COLUMN payload DROP NOT NULL")
+        damaged.rows("ALTER TABLE plans DROP CONSTRAINT plans_status_check")
+        damaged.rows("ALTER TABLE graph_edges DROP CONSTRAINT graph_edges_from_node_id_to_node_id_edge_type_key")
+        damaged.rows("ALTER TABLE execution_runs DROP CONSTRAINT execution_runs_run_type_check")
+        prober = Prober(Engine())
+        wrong = [
+            check["id"]
+            for check in checks(damaged)
+            for probe in check.get("active_probes", [])
+            if unmatched(prober.ask({**probe, "writes": True}), probe["expect"])
+        ]
+        assert damaged.rows("SELECT (SELECT count(*) FROM plans), (SELECT count(*) FROM graph_nodes)") == [(0, 0)]
+    assert wrong == ["2.1", "2.2", "2.3", "2.6"]
+
+
 def test_the_role_sees_what_is_wrong(database: Database) -> None:
     with database.server.database(template=database.name) as damaged:
         damaged.rows("DROP INDEX idx_events_created_at")

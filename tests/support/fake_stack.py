@@ -141,6 +141,8 @@ class FakeStack:
         if args[0] == "create":
             shutil.rmtree(self.volume(args[-1]))
             Path(self.volumes[args[-1]]["Mountpoint"]).mkdir()
+            options = [after for word, after in zip(args, args[1:]) if word == "--opt"]
+            self.volumes[args[-1]]["Options"] = dict(word.split("=", 1) for word in options)
             return Answer(0, "", "")
         if args[0] == "inspect":
             return Answer(0, json.dumps([self.volumes[name] for name in args[1:] if name in self.volumes]), "")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -26,6 +27,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     running,
     users,
     volumes_of,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import (
+    Backups,
+    folder_of,
+    newest,
 )
 
 LOOK_SECONDS = 60.0
@@ -82,7 +88,7 @@ def read_archive(path: str) -> Archive:
         complete=complete,
         mode=mode,
         sidecar=sidecar,
-        backups=frozenset(one[: -len(".tar.gz.sha256")] for one in names if one.endswith(".tar.gz.sha256")),
+        backups=newest(folder),
         half_restored=frozenset(one[: -len(".restoring")] for one in names if one.endswith(".restoring")),
     )
 
@@ -112,7 +118,8 @@ def look(docker: Docker, wish: Wish) -> Live:
     names = {name for one in ours for name in volumes_of(one)} | _labelled_volumes(docker, projects)
     names |= set(archive.sidecar.get("volumes") or {})
     volumes = {one["Name"]: one for one in docker.inspect("volume", sorted(names))}
-    lacking = [name for name in volumes if name not in archive.backups]
+    stale = _stale(docker, wish, archive, volumes, ours)
+    lacking = [name for name in volumes if name not in archive.backups or name in stale]
     ids = [one["Id"] for one in ours if running(one)]
     return Live(
         containers=ours,
@@ -124,9 +131,32 @@ def look(docker: Docker, wish: Wish) -> Live:
         note=bool(note),
         compose=_compose(docker),
         memory=usage(docker, ids) if wish.state == "retired" and ids and not archive.complete else {},
-        sizes={name: size_of(volumes[name].get("Mountpoint") or "") for name in lacking} if wish.backup_volumes else {},
+        sizes={name: size_of(folder_of(volumes[name])) for name in lacking if folder_of(volumes[name])}
+        if wish.backup_volumes
+        else {},
         images=_images(docker, ours, archive) if wish.remove_images else {},
+        stale=stale,
     )
+
+
+def _stale(
+    docker: Docker,
+    wish: Wish,
+    archive: Archive,
+    volumes: Mapping[str, Mapping[str, Any]],
+    ours: Sequence[Mapping[str, Any]],
+) -> dict[str, str]:
+    """Why a backup is not enough: somebody wrote to the volume after it. Only where something goes on."""
+    if wish.state == "restored":
+        return {}
+    used = {name for one in ours for name in volumes_of(one)}
+    backups = Backups(docker.run, Path(f"{archive.stem}.volumes"), lambda *_args: None)
+    found = {}
+    for name in sorted(archive.backups):
+        source = folder_of(volumes.get(name) or {"Driver": ""})
+        if source and (wish.remove_volumes or name in used):
+            found[name] = backups.stale(name, source)
+    return {name: why for name, why in found.items() if why}
 
 
 def _archive_path(wish: Wish, stands: bool, note: str, made: Sequence[str]) -> str:
@@ -188,13 +218,17 @@ def size_of(folder: str) -> int:
     """
 
     def refuse(error: OSError) -> None:
+        if isinstance(error, FileNotFoundError) and error.filename != folder:
+            return  # it went meanwhile
         raise StackError(
             f"{error.filename} cannot be read ({error.strerror}); run this as root, or leave the backup out"
         )
 
     total = 0
     for parent, _folders, files in os.walk(folder, onerror=refuse):
-        total += sum(os.lstat(os.path.join(parent, name)).st_size for name in files)
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
 

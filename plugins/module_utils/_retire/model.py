@@ -46,7 +46,7 @@ class Archive:
     complete: bool
     mode: str
     sidecar: Mapping[str, Any] = field(default_factory=dict)
-    backups: frozenset[str] = frozenset()
+    backups: Mapping[str, str] = field(default_factory=dict)
     half_restored: frozenset[str] = frozenset()
 
     @property
@@ -56,7 +56,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Live:
-    """The engine and the archive at one moment."""
+    """The engine and the archive at one moment; ``stale`` says what volumes hold that their backups do not."""
 
     containers: Sequence[Mapping[str, Any]]
     others: Sequence[Mapping[str, Any]]
@@ -69,6 +69,7 @@ class Live:
     memory: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    stale: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(wish: Wish) -> None:

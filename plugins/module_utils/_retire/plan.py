@@ -25,6 +25,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     users,
     volumes_of,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import elsewhere, folder_of
 
 
 def retired_view(live: Live) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def plan_retired(live: Live, wish: Wish, current: Mapping[str, Any]) -> Plan:
         return Plan(current, current)
     if not wish.keep_note:
         steps.append(Operation("finish", live.archive.stem, "remove the note that the retirement goes on"))
-    backed = {step.target for step in steps if step.verb == "backup"} | live.archive.backups
+    backed = {step.target for step in steps if step.verb == "backup"} | set(live.archive.backups)
     after = {
         "containers": {},
         "networks": [name for name in sorted(live.networks) if users(name, live.others)],
@@ -85,12 +86,13 @@ def _archive(live: Live) -> list[Operation]:
 
 
 def _backups(live: Live, wish: Wish) -> list[Operation]:
-    wanted = [name for name in sorted(live.volumes) if name not in live.archive.backups] if wish.backup_volumes else []
+    lacking = [name for name in sorted(live.volumes) if name not in live.archive.backups or name in live.stale]
+    wanted = lacking if wish.backup_volumes else []
     for name in wanted:
-        if not live.volumes[name].get("Mountpoint") or live.volumes[name].get("Driver", "local") != "local":
+        if not folder_of(live.volumes[name]):
             raise StackError(
-                f"volume {name} has the driver {live.volumes[name].get('Driver')} and cannot be read as a folder; "
-                "back it up yourself and set backup_volumes to false"
+                f"volume {name} has {_driver(live.volumes[name])} and cannot be read as a folder while no container "
+                "uses it; nothing was stopped, back it up yourself and set backup_volumes to false"
             )
     busy = [one for one in live.containers if running(one) and set(volumes_of(one)) & set(wanted)]
     folder = f"{live.archive.stem}.volumes"
@@ -100,8 +102,15 @@ def _backups(live: Live, wish: Wish) -> list[Operation]:
         steps.append(Operation("stop", names, f"stop {names}", {"ids": [one["Id"] for one in busy]}))
     for name in wanted:
         words = f"back up volume {name} ({human(live.sizes.get(name, 0))}) in {folder}"
-        steps.append(Operation("backup", name, words, {"source": live.volumes[name]["Mountpoint"]}))
+        if name in live.archive.backups:
+            words += f", beside {live.archive.backups[name]}, which is older than what the volume holds"
+        steps.append(Operation("backup", name, words, {"source": folder_of(live.volumes[name])}))
     return steps
+
+
+def _driver(volume: Mapping[str, Any]) -> str:
+    kind = (volume.get("Options") or {}).get("type")
+    return f"the driver {volume.get('Driver')}" + (f" with a mount of type {kind}" if kind else "")
 
 
 def _removals(live: Live, wish: Wish) -> list[Operation]:
@@ -141,9 +150,21 @@ def _extras(live: Live, wish: Wish) -> list[Operation]:
                     f"remove_volumes is true, but volume {name} has no backup in {live.archive.stem}.volumes; "
                     "set backup_volumes to true too"
                 )
+            if not folder_of(live.volumes[name]):
+                raise StackError(
+                    f"remove_volumes is true, but volume {name} has {_driver(live.volumes[name])}, and nothing says "
+                    "whether its backup holds what is in it; remove it yourself"
+                )
+            if not wish.backup_volumes and name in live.stale:
+                raise StackError(
+                    f"remove_volumes is true, but volume {name} holds what its backup does not: {live.stale[name]}; "
+                    "set backup_volumes to true too"
+                )
             if not any(name in volumes_of(other) for other in live.others):
                 words = f"remove volume {name}, which is backed up"
-                steps.append(Operation("remove_volume", name, words))
+                words += f"; its files stay in {folder_of(live.volumes[name])}" if elsewhere(live.volumes[name]) else ""
+                source = folder_of(live.volumes[name])
+                steps.append(Operation("remove_volume", name, words, {"source": source}))
     if wish.remove_images:
         used = {one["Image"] for one in live.others}
         steps += [

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -35,10 +33,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     service_of,
     shown,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import (
+    Backups,
+    elsewhere,
+    folder_of,
+)
 
 CHANGE_SECONDS = 300.0
 PULL_SECONDS = 1800.0
-BACKUP_SECONDS = 4 * 3600.0
 RESERVE = 16 * 2**20
 
 
@@ -208,41 +210,10 @@ class RetiredStack:
         self._docker.must(f"stopping {operation.target}", "stop", *operation.args["ids"], timeout=CHANGE_SECONDS)
 
     def _backup(self, operation: Operation) -> None:
-        folder = self._folder()
-        target = folder / f"{operation.target}.tar.gz"
-        partial = folder / f"{operation.target}.part"
-        way = ["--numeric-owner", "--xattrs", "--acls", "--gzip", "--file", str(partial)]
-        where = ["--directory", operation.args["source"]]
-        try:
-            partial.unlink(missing_ok=True)
-            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            self._tar(operation.target, "--create", *way, *where, ".")
-            # Read back against the volume itself, while nobody writes to it.
-            self._tar(operation.target, "--compare", *way, *where)
-            number = sha256(partial)
-            os.replace(partial, target)
-        except OSError as error:
-            raise StackError(f"the backup {target} cannot be written: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-        self._writer.write(Path(f"{target}.sha256"), f"{number}  {target.name}\n", "0600")
+        self._backups().make(operation.target, operation.args["source"])
 
-    def _folder(self) -> Path:
-        folder = Path(f"{self._now().archive.stem}.volumes")
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StackError(f"{folder} cannot be made: {error.strerror}") from error
-        return folder
-
-    def _tar(self, volume: str, *args: str) -> None:
-        answer = self._docker.run(["tar", *args], timeout=BACKUP_SECONDS)
-        if answer.rc != 0:
-            told = " ".join((answer.err or answer.out).split())[:300]
-            raise StackError(
-                f"tar {args[0]} of volume {volume} failed: {told}; nothing was removed, run again when that is mended"
-            )
+    def _backups(self) -> Backups:
+        return Backups(self._docker.run, Path(f"{self._now().archive.stem}.volumes"), self._writer.write)
 
     def _down(self, operation: Operation) -> None:
         what = f"docker compose down of {operation.target}"
@@ -261,8 +232,15 @@ class RetiredStack:
             raise StackError(f"{what} failed: {' '.join(answer.err.split())}")
 
     def _remove_volume(self, operation: Operation) -> None:
-        self._verified(operation.target)
-        self._gone(f"removing volume {operation.target}", "volume", "rm", operation.target)
+        """Looks once more: its containers are gone, and somebody may have written before they went."""
+        name, source = operation.target, operation.args["source"]
+        why = self._backups().stale(name, source)
+        if why and not self._wish.backup_volumes:
+            raise StackError(f"volume {name} holds what its backup does not: {why}; set backup_volumes to true too")
+        if why:
+            self._backups().make(name, source)
+        self._backups().verified(name)
+        self._gone(f"removing volume {name}", "volume", "rm", name)
 
     def _remove_image(self, operation: Operation) -> None:
         self._gone(f"removing image {operation.target}", "image", "rm", operation.target)
@@ -272,29 +250,23 @@ class RetiredStack:
 
     # And back
 
-    def _verified(self, volume: str) -> Path:
-        file = self._folder() / f"{volume}.tar.gz"
-        try:
-            wanted = Path(f"{file}.sha256").read_text(encoding="ascii").split()[0]
-            seen = sha256(file)
-        except (OSError, IndexError) as error:
-            raise StackError(f"the backup {file} cannot be read: {error}") from error
-        if seen != wanted:
-            raise StackError(f"the backup {file} is not what was written: sha256 {seen}, but {wanted} stands beside it")
-        return file
-
     def _restore_volume(self, operation: Operation) -> None:
         name, spec = operation.target, operation.args["spec"]
-        file = self._verified(name)
-        mark = self._folder() / f"{name}.restoring"
+        backups = self._backups()
+        file = backups.verified(name)
+        mark = backups.folder / f"{name}.restoring"
+        half = mark.exists()
         self._writer.write(mark, "", "0600")
         self._gone(f"removing half of volume {name}", "volume", "rm", name)
         words = [word for key, value in (spec.get("Labels") or {}).items() for word in ("--label", f"{key}={value}")]
         words += [word for key, value in (spec.get("Options") or {}).items() for word in ("--opt", f"{key}={value}")]
         self._docker.must(f"making volume {name}", "volume", "create", *words, name)
-        place = self._docker.inspect("volume", [name])[0]["Mountpoint"]
-        way = ["--numeric-owner", "--same-owner", "--preserve-permissions", "--xattrs", "--acls", "--gzip"]
-        self._tar(name, "--extract", *way, "--file", str(file), "--directory", place)
+        place = folder_of(self._docker.inspect("volume", [name])[0])
+        if elsewhere(spec):
+            Path(place).mkdir(parents=True, exist_ok=True)
+        # Files that stayed when the volume went are newer than the backup.
+        if half or not elsewhere(spec) or not os.listdir(place):
+            backups.extract(name, file, place)
         self._writer.remove(mark)
 
     def _up(self, operation: Operation) -> None:
@@ -321,11 +293,3 @@ class RetiredStack:
             "containers": {name_of(one): shown(one) for one in self._seen},
         }
         return {**found, "memory": self._memory} if self._wish.state == "retired" else found
-
-
-def sha256(path: Path) -> str:
-    number = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            number.update(piece)
-    return number.hexdigest()

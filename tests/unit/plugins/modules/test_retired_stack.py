@@ -7,74 +7,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import engine
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import resource
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import sha256
 
 from tests.support.fake_stack import FakeStack, Killed
-from tests.support.run_module import ModuleFailed, run_module
-
-Run = Callable[..., dict[str, Any]]
+from tests.support.retired import Run, archive, fails
 
 
-@pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
-    fake = FakeStack(tmp_path)
-    (tmp_path / "archon").mkdir()
-    (tmp_path / "archon/docker-compose.yml").write_text("services: {mcp: {}, server: {}, ui: {}}")
-    fake.networks["shared"] = ""
-    fake.volume("archon_data")
-    fake.start()
-    fake.add("other", networks=["shared"])
-    fake.calls.clear()
-    monkeypatch.setattr(engine, "run_command", fake)
-    return fake
-
-
-@pytest.fixture
-def run(stack: FakeStack, tmp_path: Path) -> Run:
-    def call(*, check: bool = False, **options: Any) -> dict[str, Any]:
-        stack.calls.clear()
-        params = {
-            "name": "archon",
-            "projects": ["archon"],
-            "containers": ["archon-server", "archon-ui", "archon-mcp"],
-            "archive_dir": str(tmp_path / "archive"),
-            "date": "20251201",
-            **options,
-        }
-        return run_module("retired_stack", params, check=check)
-
-    return call
-
-
-def archive(tmp_path: Path, ending: str = ".yml") -> Path:
-    return tmp_path / f"archive/archon-20251201{ending}"
-
-
-def fails(run: Run, **options: Any) -> str:
-    with pytest.raises(ModuleFailed) as failed:
-        run(**options)
-    return str(failed.value)
-
-
-def test_check_says_what_a_run_then_does(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    predicted = run(check=True)
+def test_check_says_what_a_run_then_does(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    predicted = retire(check=True)
     assert stack.writes == [] and not (tmp_path / "archive").exists()
-    real = run()
+    real = retire()
     assert predicted["changed"] and real["changed"]
     assert predicted["diff"] == real["diff"] and predicted["actions"] == real["actions"]
     assert predicted["archive"] == real["archive"] == str(archive(tmp_path))
-    again = run()
+    again = retire()
     assert not again["changed"] and stack.writes == [] and again["diff"]["before"] == again["diff"]["after"]
 
 
-def test_everything_is_kept_and_only_the_stack_goes(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    result = run(expected_memory_mb=809)
+def test_everything_is_kept_and_only_the_stack_goes(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    result = retire(expected_memory_mb=809)
     assert list(stack.containers) == ["other"] and "archon_default" not in stack.networks
     assert "archon_data" in stack.volumes and "shared" in stack.networks
     assert archive(tmp_path).stat().st_mode & 0o777 == 0o600
@@ -83,77 +40,77 @@ def test_everything_is_kept_and_only_the_stack_goes(run: Run, stack: FakeStack, 
     assert [one["Name"] for one in told["containers"]] == ["/archon-mcp", "/archon-server", "/archon-ui"]
     assert told["source"] == "compose" and told["external_networks"] == ["shared"]
     backup = archive(tmp_path, ".volumes") / "archon_data.tar.gz"
-    assert f"{resource.sha256(backup)}  archon_data.tar.gz\n" == Path(f"{backup}.sha256").read_text()
+    assert f"{sha256(backup)}  archon_data.tar.gz\n" == Path(f"{backup}.sha256").read_text()
     assert result["memory"]["stack_mb"] == 810 and result["warnings"] == []
     assert "top-secret" not in json.dumps(result)
     assert result["containers"]["archon-ui"]["env"] == {"PATH": "***", "API_KEY": "***"}
     assert not (tmp_path / "archive/.archon.retiring").exists()
 
 
-def test_the_backup_comes_before_anything_is_removed(run: Run, stack: FakeStack) -> None:
-    run()
+def test_the_backup_comes_before_anything_is_removed(retire: Run, stack: FakeStack) -> None:
+    retire()
     verbs = [one.split()[0] for one in stack.writes]
     assert verbs.index("stop") < verbs.index("--create") < verbs.index("compose")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
-def test_a_run_that_is_killed_anywhere_is_run_again(run: Run, stack: FakeStack, tmp_path: Path, after: bool) -> None:
-    whole = len(run()["actions"]) and len(stack.calls)
-    wanted = run()["diff"]["after"]
+def test_a_run_that_is_killed_anywhere_is_run_again(retire: Run, stack: FakeStack, tmp_path: Path, after: bool) -> None:
+    whole = len(retire()["actions"]) and len(stack.calls)
+    wanted = retire()["diff"]["after"]
     for call in range(1, whole + 1):
         for file in sorted((tmp_path / "archive").rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
         stack.start()
         stack.die_at, stack.die_after = call, after
         with pytest.raises(Killed):
-            run()
+            retire()
         stack.die_at = None
-        finished = run(date="20251202")
+        finished = retire(date="20251202")
         kept = archive(tmp_path) if archive(tmp_path).exists() else tmp_path / "archive/archon-20251202.yml"
         assert finished["archive"] == str(kept), call
         assert {**finished["diff"]["after"], "archive": 0} == {**wanted, "archive": 0}, call
         assert list(stack.containers) == ["other"] and stack.containers["other"]["State"]["Status"] == "running"
         assert len(json.loads(Path(str(kept)[:-4] + ".json").read_text())["containers"]) == 3, call
-        assert not run()["changed"], call
+        assert not retire()["changed"], call
 
 
-def test_the_memory_is_that_before_the_run_that_was_killed(run: Run, stack: FakeStack) -> None:
-    run()
+def test_the_memory_is_that_before_the_run_that_was_killed(retire: Run, stack: FakeStack) -> None:
+    retire()
     stack.die_at = next(number for number, one in enumerate(stack.calls, 1) if "down" in one)
     stack.start()
     with pytest.raises(Killed):
-        run(date="20251202")
+        retire(date="20251202")
     stack.die_at = None
     stack.memory = "1MiB / 2GiB"
-    assert run(date="20251203")["memory"]["stack_mb"] == 810
+    assert retire(date="20251203")["memory"]["stack_mb"] == 810
 
 
-def test_less_than_half_of_the_expected_memory_is_a_warning(run: Run, stack: FakeStack) -> None:
+def test_less_than_half_of_the_expected_memory_is_a_warning(retire: Run, stack: FakeStack) -> None:
     stack.memory = "100MiB / 2GiB"
-    assert run(expected_memory_mb=809)["warnings"] == [
+    assert retire(expected_memory_mb=809)["warnings"] == [
         "archon used 300 MB, less than half of the 809 MB that were expected"
     ]
 
 
-def test_a_second_stack_of_the_same_day_is_refused_before_anything_stops(run: Run, stack: FakeStack) -> None:
-    run()
+def test_a_second_stack_of_the_same_day_is_refused_before_anything_stops(retire: Run, stack: FakeStack) -> None:
+    retire()
     stack.start()
     stack.containers["archon-ui"]["Image"] = "sha256:new"
     assert "does not hold archon-ui as it is now: it has another image" in fails(run)
     assert stack.writes == []
 
 
-def test_the_same_day_neither_overwrites_nor_duplicates(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    run()
+def test_the_same_day_neither_overwrites_nor_duplicates(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    retire()
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "archive").iterdir()}
     stack.start()
-    run()
+    retire()
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "archive").iterdir()} == before
 
 
 @pytest.mark.parametrize("how", ["gone", "broken", "without compose", "v1"])
 def test_without_a_usable_file_the_containers_say_what_they_are(
-    run: Run, stack: FakeStack, tmp_path: Path, how: str
+    retire: Run, stack: FakeStack, tmp_path: Path, how: str
 ) -> None:
     if how in ("gone", "v1"):
         (tmp_path / "archon/docker-compose.yml").unlink()
@@ -163,7 +120,7 @@ def test_without_a_usable_file_the_containers_say_what_they_are(
         for one in stack.containers.values():
             for key in ("working_dir", "config_files"):
                 one["Config"]["Labels"].pop(f"com.docker.compose.project.{key}", None)
-    result = run()
+    result = retire()
     made = json.loads(archive(tmp_path).read_text())
     assert made["services"]["server"]["environment"] == {"API_KEY": "top-secret"}
     assert made["services"]["server"]["volumes"][0]["source"] == "archon_data"
@@ -173,53 +130,53 @@ def test_without_a_usable_file_the_containers_say_what_they_are(
     assert "top-secret" not in json.dumps(result)
 
 
-def test_half_a_stack_is_retired_too(run: Run, stack: FakeStack) -> None:
+def test_half_a_stack_is_retired_too(retire: Run, stack: FakeStack) -> None:
     del stack.containers["archon-mcp"], stack.containers["archon-server"]
-    run()
+    retire()
     assert list(stack.containers) == ["other"]
 
 
-def test_found_by_name_alone_what_else_is_in_the_project_stays(run: Run, stack: FakeStack) -> None:
+def test_found_by_name_alone_what_else_is_in_the_project_stays(retire: Run, stack: FakeStack) -> None:
     stack.add("precious-db", project="archon", service="db", networks=["archon_default"])
-    run(projects=[])
+    retire(projects=[])
     assert sorted(stack.containers) == ["other", "precious-db"]
     assert "archon_default" in stack.networks
 
 
-def test_found_by_directory(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    run(projects=[], containers=[], directory=str(tmp_path / "archon"))
+def test_found_by_directory(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    retire(projects=[], containers=[], directory=str(tmp_path / "archon"))
     assert list(stack.containers) == ["other"]
 
 
-def test_a_network_that_others_use_stays(run: Run, stack: FakeStack) -> None:
+def test_a_network_that_others_use_stays(retire: Run, stack: FakeStack) -> None:
     stack.add("guest", networks=["archon_default"], status="exited")
-    result = run()
+    result = retire()
     assert "archon_default" in stack.networks
     assert result["warnings"] == ["network archon_default stays, because guest is in it"]
     assert not any("down" in one for one in stack.writes), "Compose would have removed the network"
-    assert not run()["changed"]
+    assert not retire()["changed"]
 
 
-def test_a_half_removed_stack_goes_without_compose(run: Run, stack: FakeStack) -> None:
+def test_a_half_removed_stack_goes_without_compose(retire: Run, stack: FakeStack) -> None:
     stack.containers["archon-server"]["Config"]["Labels"]["com.docker.compose.depends_on"] = "mcp:service_started:false"
     del stack.containers["archon-mcp"]
-    result = run()
+    result = retire()
     assert sorted(stack.containers) == ["other"]
     assert not any("down" in one for one in stack.writes), "Compose finds no service mcp and takes nothing down"
     assert "stop and remove archon-server" in result["actions"]
-    assert not run()["changed"]
+    assert not retire()["changed"]
 
 
-def test_volumes_and_images_go_only_when_asked_and_backed_up(run: Run, stack: FakeStack) -> None:
-    assert "has no backup" in fails(run, remove_volumes=True, backup_volumes=False)
+def test_volumes_and_images_go_only_when_asked_and_backed_up(retire: Run, stack: FakeStack) -> None:
+    assert "has no backup" in fails(retire, remove_volumes=True, backup_volumes=False)
     assert stack.writes == []
-    run(backup_volumes=False)
-    assert run(remove_volumes=True)["changed"] and not stack.volumes
-    assert not run(remove_volumes=True)["changed"]
+    retire(backup_volumes=False)
+    assert retire(remove_volumes=True)["changed"] and not stack.volumes
+    assert not retire(remove_volumes=True)["changed"]
 
 
-def test_images_go_when_asked(run: Run, stack: FakeStack) -> None:
-    result = run(remove_images=True, check=True)
+def test_images_go_when_asked(retire: Run, stack: FakeStack) -> None:
+    result = retire(remove_images=True, check=True)
     assert [words for words in result["actions"] if words.startswith("remove image")] == [
         "remove image mcp:1",
         "remove image server:1",
@@ -227,18 +184,18 @@ def test_images_go_when_asked(run: Run, stack: FakeStack) -> None:
     ]
 
 
-def test_nothing_there_is_nothing_done(run: Run, stack: FakeStack, tmp_path: Path) -> None:
+def test_nothing_there_is_nothing_done(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
     stack.containers = {"other": stack.containers["other"]}
     del stack.networks["archon_default"]
-    result = run()
+    result = retire()
     assert not result["changed"] and result["archive"] is None and not (tmp_path / "archive").exists()
 
 
-def test_a_note_that_a_caller_wanted_stays(run: Run, tmp_path: Path) -> None:
-    run(keep_note=True)
+def test_a_note_that_a_caller_wanted_stays(retire: Run, tmp_path: Path) -> None:
+    retire(keep_note=True)
     assert (tmp_path / "archive/.archon.retiring").read_text() == "20251201\n"
-    assert not run(keep_note=True)["changed"]
-    assert run()["actions"] == ["remove the note that the retirement goes on"]
+    assert not retire(keep_note=True)["changed"]
+    assert retire()["actions"] == ["remove the note that the retirement goes on"]
 
 
 @pytest.mark.parametrize(
@@ -251,77 +208,77 @@ def test_a_note_that_a_caller_wanted_stays(run: Run, tmp_path: Path) -> None:
         ({"projects": [], "containers": []}, "nothing says which containers"),
     ],
 )
-def test_bad_input_is_one_sentence(run: Run, stack: FakeStack, options: dict[str, Any], words: str) -> None:
-    told = fails(run, **options)
+def test_bad_input_is_one_sentence(retire: Run, stack: FakeStack, options: dict[str, Any], words: str) -> None:
+    told = fails(retire, **options)
     assert words in told and "\n" not in told
     assert stack.writes == []
 
 
-def test_an_archive_folder_that_is_a_file_is_told_first(run: Run, stack: FakeStack, tmp_path: Path) -> None:
+def test_an_archive_folder_that_is_a_file_is_told_first(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be written to; nothing was stopped" in fails(run, archive_dir=str(tmp_path / "file/archive"))
+    assert "cannot be written to; nothing was stopped" in fails(retire, archive_dir=str(tmp_path / "file/archive"))
     assert stack.writes == []
 
 
-def test_a_disk_that_is_too_small_is_told_first(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_small_is_told_first(retire: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1024})
     monkeypatch.setattr(resource.shutil, "disk_usage", lambda _path: usage)
     for check in (True, False):
-        told = fails(run, check=check)
+        told = fails(retire, check=check)
         assert "takes up to" in told and "has 1 KB; nothing was stopped" in told
     assert stack.writes == []
 
 
-def test_a_failure_tells_no_secret(run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_tells_no_secret(retire: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "_stop", lambda _args: engine.Answer(1, "", "cannot stop: API_KEY=top-secret"))
     assert fails(run) == "stopping archon-server failed: cannot stop: API_KEY=***"
 
 
-def test_restored_is_what_was_retired(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    run(remove_volumes=True)
+def test_restored_is_what_was_retired(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    retire(remove_volumes=True)
     assert not stack.volumes
-    predicted = run(state="restored", check=True)
+    predicted = retire(state="restored", check=True)
     assert stack.writes == []
-    real = run(state="restored")
+    real = retire(state="restored")
     assert predicted["diff"] == real["diff"] and predicted["actions"] == real["actions"]
     assert (Path(stack.volumes["archon_data"]["Mountpoint"]) / "data").read_text() == "precious"
     assert "archon-server" in stack.containers
-    assert not run(state="restored")["changed"]
-    run(date="20251202")
+    assert not retire(state="restored")["changed"]
+    retire(date="20251202")
     assert list(stack.containers) == ["other"]
 
 
-def test_a_restore_that_is_killed_anywhere_is_run_again(run: Run, stack: FakeStack) -> None:
-    run(remove_volumes=True)
-    run(state="restored")
+def test_a_restore_that_is_killed_anywhere_is_run_again(retire: Run, stack: FakeStack) -> None:
+    retire(remove_volumes=True)
+    retire(state="restored")
     for call in range(1, len(stack.calls) + 1):
-        run(remove_volumes=True)
+        retire(remove_volumes=True)
         stack.die_at = call
         with pytest.raises(Killed):
-            run(state="restored")
+            retire(state="restored")
         stack.die_at = None
-        run(state="restored")
+        retire(state="restored")
         assert (Path(stack.volumes["archon_data"]["Mountpoint"]) / "data").read_text() == "precious", call
-        assert not run(state="restored")["changed"], call
+        assert not retire(state="restored")["changed"], call
 
 
-def test_a_backup_that_was_changed_is_not_restored(run: Run, stack: FakeStack, tmp_path: Path) -> None:
-    run(remove_volumes=True)
+def test_a_backup_that_was_changed_is_not_restored(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    retire(remove_volumes=True)
     (archive(tmp_path, ".volumes") / "archon_data.tar.gz").write_bytes(b"other")
-    assert "is not what was written" in fails(run, state="restored")
+    assert "is not what was written" in fails(retire, state="restored")
     assert not stack.volumes
 
 
 @pytest.mark.parametrize("what", ["archive", "network", "volume"])
-def test_a_restore_needs_what_it_needs(run: Run, stack: FakeStack, what: str) -> None:
+def test_a_restore_needs_what_it_needs(retire: Run, stack: FakeStack, what: str) -> None:
     if what != "archive":
-        run(backup_volumes=False)
+        retire(backup_volumes=False)
     if what == "network":
         del stack.networks["shared"]
-        assert "network shared" in fails(run, state="restored")
+        assert "network shared" in fails(retire, state="restored")
     elif what == "volume":
         stack.volumes.clear()
-        assert "volume archon_data is gone" in fails(run, state="restored")
+        assert "volume archon_data is gone" in fails(retire, state="restored")
     else:
-        assert "there is no whole archive of archon" in fails(run, state="restored")
+        assert "there is no whole archive of archon" in fails(retire, state="restored")
     assert stack.writes == []

@@ -73,10 +73,10 @@ options:
     description:
       - Keeps each volume as C(NAME-YYYYMMDD.volumes/VOLUME.tar.gz) with its checksum.
       - Its containers are stopped first, and the backup is compared with the volume before anything is removed.
-      - What was written to a volume after its backup gets a backup of its own, C(VOLUME@2.tar.gz) and so on; no backup is
+      - What was written to a volume after its backup gets a backup of its own, C(VOLUME@2.tar.gz) and so on; none is
         ever written over, and a restore takes the newest whole one.
-      - A volume that the engine mounts only while a container uses it, such as one of NFS, is refused before anything is
-        stopped; one that is bound to a folder of the host is read there.
+      - A volume that the engine mounts only while a container uses it, such as one of NFS, is refused before anything
+        is stopped; one that is bound to a folder of the host is read there.
     type: bool
     default: true
   remove_volumes:

@@ -96,7 +96,7 @@ def test_a_second_stack_of_the_same_day_is_refused_before_anything_stops(retire:
     retire()
     stack.start()
     stack.containers["archon-ui"]["Image"] = "sha256:new"
-    assert "does not hold archon-ui as it is now: it has another image" in fails(run)
+    assert "does not hold archon-ui as it is now: it has another image" in fails(retire)
     assert stack.writes == []
 
 
@@ -231,7 +231,7 @@ def test_a_disk_that_is_too_small_is_told_first(retire: Run, stack: FakeStack, m
 
 def test_a_failure_tells_no_secret(retire: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "_stop", lambda _args: engine.Answer(1, "", "cannot stop: API_KEY=top-secret"))
-    assert fails(run) == "stopping archon-server failed: cannot stop: API_KEY=***"
+    assert fails(retire) == "stopping archon-server failed: cannot stop: API_KEY=***"
 
 
 def test_restored_is_what_was_retired(retire: Run, stack: FakeStack, tmp_path: Path) -> None:

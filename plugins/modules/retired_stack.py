@@ -19,7 +19,7 @@ description:
   - Then backs up volumes, removes the containers with C(docker compose down), and their networks unless others are in
     them. Volumes and images stay unless asked.
   - A run that was killed is run again and goes on with the archive that it began, also on another day.
-  - An archive is never written over.
+  - An archive is never written over, and a file that only has the name of one is refused before anything is stopped.
 attributes:
   check_mode:
     support: full
@@ -86,7 +86,9 @@ options:
     type: bool
     default: false
   remove_images:
-    description: Removes the images that no other container uses.
+    description:
+      - Removes the images that no other container uses.
+      - Refused where no registry has one of them, for nothing could bring it back.
     type: bool
     default: false
   expected_memory_mb:

@@ -34,6 +34,7 @@ class FakeStack:
         self.memory = "270MiB / 2GiB"
         self.compose = True
         self.broken = False
+        self.digests = ["registry/app@sha256:1"]
         self.services: list[str] = ["mcp", "server", "ui"]
         self.die_at: Optional[int] = None
         self.die_after = False
@@ -116,7 +117,7 @@ class FakeStack:
         if args[0] == "rm":
             return Answer(0, "", "")
         found = [
-            {"Id": one["Image"], "RepoDigests": [], "Config": {"Env": ["PATH=/bin"]}}
+            {"Id": one["Image"], "RepoDigests": self.digests, "Config": {"Env": ["PATH=/bin"]}}
             for one in self.containers.values()
         ]
         return Answer(0, json.dumps(found), "")

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
+from typing import Any, Callable, Iterable, Mapping, Optional, Protocol, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.model import (
@@ -25,7 +25,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     name_of,
     parse_memory,
     running,
-    users,
     volumes_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import (
@@ -78,15 +77,19 @@ def read_archive(path: str) -> Archive:
     folder = Path(f"{stem}.volumes")
     try:
         sidecar = json.loads(Path(f"{stem}.json").read_text(encoding="utf-8"))
-        mode = f"{os.stat(path).st_mode & 0o7777:04o}"
-        complete = True
+        modes = {f"{os.stat(name).st_mode & 0o7777:04o}" for name in (path, f"{stem}.json")}
+        mode = max(modes, key=lambda one: one != "0600")
+        complete = isinstance(sidecar, dict) and "containers" in sidecar
     except (OSError, ValueError):
-        sidecar, mode, complete = {}, "", False
+        complete = False
+    if not complete:
+        sidecar, mode = {}, ""
     names = os.listdir(folder) if folder.is_dir() else []
     return Archive(
         path=path,
         complete=complete,
         mode=mode,
+        foreign=not complete and os.path.lexists(path),
         sidecar=sidecar,
         backups=newest(folder),
         half_restored=frozenset(one[: -len(".restoring")] for one in names if one.endswith(".restoring")),
@@ -94,17 +97,23 @@ def read_archive(path: str) -> Archive:
 
 
 def archives_of(wish: Wish) -> list[str]:
-    """Paths of the archives of this stack, the oldest first."""
+    """Paths of the whole archives of this stack, the oldest first; one of nothing hides none that holds something."""
     try:
         names = os.listdir(wish.archive_dir)
     except OSError:
         return []
     found = [name for name in names if re.fullmatch(rf"{re.escape(wish.name)}-\d{{8}}\.yml", name)]
-    return [os.path.join(wish.archive_dir, name) for name in sorted(found)]
+    whole = [
+        one for one in (read_archive(os.path.join(wish.archive_dir, name)) for name in sorted(found)) if one.complete
+    ]
+    return [one.path for one in whole if one.sidecar["containers"]] or [one.path for one in whole]
 
 
-def look(docker: Docker, wish: Wish) -> Live:
-    """Everything that concerns the stack: containers, networks, volumes, its archive, and what it uses."""
+def look(docker: Docker, wish: Wish, known_volumes: Iterable[str] = ()) -> Live:
+    """Everything that concerns the stack: containers, networks, volumes, its archive, and what it uses.
+
+    :param known_volumes: names of volumes that were seen before, when there still were containers that told of them
+    """
     ids = docker.must("listing the containers", "ps", "--all", "--quiet", "--no-trunc").split()
     inspected = docker.inspect("container", ids)
     made = archives_of(wish)
@@ -112,15 +121,15 @@ def look(docker: Docker, wish: Wish) -> Live:
     ours, others, projects = choose(inspected, wish, known)
     networks = _networks(docker, projects)
     note = _read_note(wish)
-    # A network that only others are in still is no stack.
-    stands = bool(ours) or any(not users(name, others) for name in networks)
-    archive = read_archive(_archive_path(wish, stands, note, made))
+    # What networks are left is no stack.
+    archive = read_archive(_archive_path(wish, bool(ours), note, made))
     names = {name for one in ours for name in volumes_of(one)} | _labelled_volumes(docker, projects)
-    names |= set(archive.sidecar.get("volumes") or {})
+    names |= {*(archive.sidecar.get("volumes") or {}), *known_volumes}
     volumes = {one["Name"]: one for one in docker.inspect("volume", sorted(names))}
     stale = _stale(docker, wish, archive, volumes, ours)
     lacking = [name for name in volumes if name not in archive.backups or name in stale]
     ids = [one["Id"] for one in ours if running(one)]
+    images, unpublished = _images(docker, ours, archive) if wish.remove_images else ({}, frozenset())
     return Live(
         containers=ours,
         others=others,
@@ -134,7 +143,8 @@ def look(docker: Docker, wish: Wish) -> Live:
         sizes={name: size_of(folder_of(volumes[name])) for name in lacking if folder_of(volumes[name])}
         if wish.backup_volumes
         else {},
-        images=_images(docker, ours, archive) if wish.remove_images else {},
+        images=images,
+        unpublished=unpublished,
         stale=stale,
     )
 
@@ -204,11 +214,15 @@ def usage(docker: Docker, ids: Sequence[str] = ()) -> dict[str, int]:
     return {row[0]: parse_memory(row[1]) for row in (line.split("\t") for line in out.splitlines()) if len(row) == 2}
 
 
-def _images(docker: Docker, ours: Sequence[Mapping[str, Any]], archive: Archive) -> dict[str, str]:
+def _images(
+    docker: Docker, ours: Sequence[Mapping[str, Any]], archive: Archive
+) -> tuple[dict[str, str], frozenset[str]]:
+    """The stack's images by name, and those among them that no registry has."""
     containers = [*ours, *(archive.sidecar.get("containers") or [])]
     wanted = {one["Config"]["Image"]: one["Image"] for one in containers}
-    there = {one["Id"] for one in docker.inspect("image", sorted(wanted))}
-    return {name: number for name, number in wanted.items() if number in there}
+    there = {one["Id"]: one for one in docker.inspect("image", sorted(wanted))}
+    found = {name: number for name, number in wanted.items() if number in there}
+    return found, frozenset(name for name, number in found.items() if not there[number].get("RepoDigests"))
 
 
 def size_of(folder: str) -> int:

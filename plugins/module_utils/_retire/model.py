@@ -40,11 +40,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Archive:
-    """One archive on disk; ``sidecar`` is what it says beside the configuration."""
+    """One archive on disk; ``sidecar`` is what it says beside the configuration.
+
+    :param foreign: a file of that name is there, without what an archive has beside it
+    """
 
     path: str
     complete: bool
     mode: str
+    foreign: bool = False
     sidecar: Mapping[str, Any] = field(default_factory=dict)
     backups: Mapping[str, str] = field(default_factory=dict)
     half_restored: frozenset[str] = frozenset()
@@ -56,7 +60,10 @@ class Archive:
 
 @dataclass(frozen=True)
 class Live:
-    """The engine and the archive at one moment; ``stale`` says what volumes hold that their backups do not."""
+    """The engine and the archive at one moment; ``stale`` says what volumes hold that their backups do not.
+
+    :param unpublished: which of the images no registry has, as far as the engine knows
+    """
 
     containers: Sequence[Mapping[str, Any]]
     others: Sequence[Mapping[str, Any]]
@@ -70,6 +77,7 @@ class Live:
     sizes: Mapping[str, int] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
+    unpublished: frozenset[str] = frozenset()
 
 
 def check(wish: Wish) -> None:
@@ -193,6 +201,24 @@ def unlike_archive(container: Mapping[str, Any], sidecar: Mapping[str, Any]) -> 
         return None if now and now == restored_as else "it is not in it"
     if before["Image"] != container["Image"]:
         return "it has another image"
-    if now in (label(before, "config-hash"), restored_as):
+    if now and now in (label(before, "config-hash"), restored_as):
         return None
-    return "it has another configuration"
+    same = not now and not label(before, "config-hash") and _configured(before) == _configured(container)
+    return None if same else "it has another configuration"
+
+
+def _configured(container: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody gave a container that no Compose made, so that no hash stands for it."""
+    config = dict(container.get("Config") or {})
+    if config.get("Hostname") == container.get("Id", "")[:12]:
+        del config["Hostname"]
+    return {
+        "config": config,
+        "host": container.get("HostConfig"),
+        "networks": networks_of(container),
+        "mounts": sorted((one.get("Destination"), one.get("Name") or one.get("Source")) for one in _mounts(container)),
+    }
+
+
+def _mounts(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return container.get("Mounts") or []

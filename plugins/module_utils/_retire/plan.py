@@ -25,7 +25,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     users,
     volumes_of,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import elsewhere, folder_of
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import (
+    anonymous,
+    elsewhere,
+    folder_of,
+)
 
 
 def retired_view(live: Live) -> dict[str, Any]:
@@ -51,7 +55,14 @@ def plan_retired(live: Live, wish: Wish, current: Mapping[str, Any]) -> Plan:
     lone = [name for name in live.networks if not users(name, live.others)]
     if not (live.containers or lone or live.archive.complete or live.note):
         return Plan(current, current)
-    steps = [*_archive(live), *_backups(live, wish), *_removals(live, wish), *_extras(live, wish)]
+    if live.archive.foreign:
+        raise StackError(
+            f"{live.archive.path} is there, but no {live.archive.stem}.json that tells of it, so it is no archive of "
+            f"{wish.name}; nothing was stopped, move it away, then run again"
+        )
+    nothing = not (live.containers or live.volumes or live.archive.complete or live.note)
+    kept = [] if nothing else [*_archive(live), *_backups(live, wish)]
+    steps = [*kept, *_removals(live, wish), *_extras(live, wish)]
     if not steps and (not live.note or wish.keep_note):
         return Plan(current, current)
     if not wish.keep_note:
@@ -62,7 +73,7 @@ def plan_retired(live: Live, wish: Wish, current: Mapping[str, Any]) -> Plan:
         "networks": [name for name in sorted(live.networks) if users(name, live.others)],
         "volumes": {name: {"backup": name in backed} for name in sorted(live.volumes) if name not in _gone(steps)},
         "images": [name for name in sorted(live.images) if name not in _gone(steps)],
-        "archive": {"path": live.archive.path, "mode": "0600"},
+        "archive": None if nothing else {"path": live.archive.path, "mode": "0600"},
         "note": wish.keep_note,
     }
     return Plan(current, after, tuple(steps), tuple(_warnings(live, wish, steps)))
@@ -167,6 +178,12 @@ def _extras(live: Live, wish: Wish) -> list[Operation]:
                 steps.append(Operation("remove_volume", name, words, {"source": source}))
     if wish.remove_images:
         used = {one["Image"] for one in live.others}
+        alone = sorted(name for name in live.unpublished if live.images[name] not in used)
+        if alone:
+            raise StackError(
+                f"remove_images is true, but no registry has {', '.join(alone)}, so no restore brings it back; "
+                "nothing was stopped, push it or set remove_images to false"
+            )
         steps += [
             Operation("remove_image", name, f"remove image {name}")
             for name, number in sorted(live.images.items())
@@ -193,7 +210,7 @@ def _warnings(live: Live, wish: Wish, steps: list[Operation]) -> list[str]:
             found.append(f"network {name} stays, because {', '.join(stay)} is in it")
     for one in live.containers:
         for mount in one.get("Mounts") or []:
-            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64:
+            if mount.get("Type") == "volume" and anonymous(live.volumes.get(mount.get("Name") or "") or {}):
                 found.append(f"{name_of(one)} has a volume without a name; a restore gives it a new one")
     freed = megabytes(memory_before(live))
     going = any(step.verb in ("down", "remove") for step in steps)
@@ -228,7 +245,9 @@ def up(container: Mapping[str, Any]) -> bool:
 
 
 def _volumes_needed(archive: Archive) -> set[str]:
-    return {name for name in archive.sidecar.get("volumes") or {} if len(name) != 64}
+    """Those that an archive names; a definition that was made from containers names each."""
+    every = archive.sidecar.get("source") == "containers"
+    return {name for name, one in (archive.sidecar.get("volumes") or {}).items() if every or not anonymous(one)}
 
 
 def wanted_services(archive: Archive) -> dict[str, tuple[str, int]]:

@@ -64,9 +64,12 @@ class RetiredStack:
         self._seen: list[Mapping[str, Any]] = []
         self._memory: dict[str, Any] = {}
         self._noted = False
+        self._volumes: set[str] = set()
+        self._stopped = ""
 
     def observe(self) -> dict[str, Any]:
-        live = reading.look(self._docker, self._wish)
+        live = reading.look(self._docker, self._wish, self._volumes)
+        self._volumes |= set(live.volumes)
         if self._live is None:
             self._seen = list(live.containers)
             self._memory = {"available_before_mb": megabytes(reading.available_memory()), "available_after_mb": None}
@@ -83,6 +86,9 @@ class RetiredStack:
         if self._wish.state == "restored":
             plan = pure.plan_restored(live, self._wish, current)
             self._check_networks(plan)
+            for step in plan.operations:
+                if step.verb == "restore_volume":
+                    self._backups().verified(step.target)
             return plan
         plan = pure.plan_retired(live, self._wish, current)
         told = live.archive.sidecar.get("available_before") if live.archive.complete else None
@@ -133,7 +139,8 @@ class RetiredStack:
             getattr(self, f"_{operation.verb}")(operation)
         except StackError as error:
             secrets = secrets_in([*self._seen, *(self._now().archive.sidecar.get("containers") or [])])
-            raise StackError(masked(str(error), secrets), **error.details) from None
+            left = f"; {self._stopped} is left stopped, docker start brings it back" if self._stopped else ""
+            raise StackError(masked(f"{error}{left}", secrets), **error.details) from None
 
     # Into retirement
 
@@ -204,10 +211,12 @@ class RetiredStack:
         return {row[0]: row[1] for row in rows if len(row) == 2}
 
     def _mode(self, operation: Operation) -> None:
-        os.chmod(operation.target, 0o600)
+        for name in (operation.target, f"{operation.target[: -len('.yml')]}.json"):
+            os.chmod(name, 0o600)
 
     def _stop(self, operation: Operation) -> None:
         self._docker.must(f"stopping {operation.target}", "stop", *operation.args["ids"], timeout=CHANGE_SECONDS)
+        self._stopped = operation.target
 
     def _backup(self, operation: Operation) -> None:
         self._backups().make(operation.target, operation.args["source"])
@@ -218,10 +227,12 @@ class RetiredStack:
     def _down(self, operation: Operation) -> None:
         what = f"docker compose down of {operation.target}"
         self._docker.must(what, "compose", "-p", operation.target, "down", timeout=CHANGE_SECONDS)
+        self._stopped = ""
 
     def _remove(self, operation: Operation) -> None:
         self._docker.ask("stop", operation.args["id"], timeout=CHANGE_SECONDS)
         self._gone(f"removing {operation.target}", "rm", "--force", operation.args["id"])
+        self._stopped = ", ".join(name for name in self._stopped.split(", ") if name not in ("", operation.target))
 
     def _network(self, operation: Operation) -> None:
         self._gone(f"removing network {operation.target}", "network", "rm", operation.target)

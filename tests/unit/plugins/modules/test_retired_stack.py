@@ -234,6 +234,16 @@ def test_a_failure_tells_no_secret(retire: Run, stack: FakeStack, monkeypatch: p
     assert fails(retire) == "stopping archon-server failed: cannot stop: API_KEY=***"
 
 
+def test_a_failed_backup_says_what_is_left_stopped(
+    retire: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = stack._answer
+    monkeypatch.setattr(
+        stack, "_answer", lambda argv: engine.Answer(2, "", "full") if argv[0] == "tar" else answer(argv)
+    )
+    assert fails(retire).endswith("; archon-server is left stopped, docker start brings it back")
+
+
 def test_restored_is_what_was_retired(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
     retire(remove_volumes=True)
     assert not stack.volumes
@@ -281,4 +291,68 @@ def test_a_restore_needs_what_it_needs(retire: Run, stack: FakeStack, what: str)
         assert "volume archon_data is gone" in fails(retire, state="restored")
     else:
         assert "there is no whole archive of archon" in fails(retire, state="restored")
+    assert stack.writes == []
+
+
+def test_an_unlabelled_container_that_differs_is_not_removed_without_a_trace(retire: Run, stack: FakeStack) -> None:
+    for name in ("archon-mcp", "archon-server", "archon-ui"):
+        stack.containers[name]["Config"]["Labels"] = {}
+    retire()
+    stack.add("archon-mcp", service="", networks=["shared"])
+    stack.containers["archon-mcp"]["Image"] = "sha256:mcp"
+    stack.containers["archon-mcp"]["Config"]["Env"] = ["TOKEN=another"]
+    assert "archon-mcp as it is now: it has another configuration" in fails(retire)
+    assert stack.writes == [] and "archon-mcp" in stack.containers
+
+
+def test_an_unlabelled_container_that_is_the_same_goes_again(retire: Run, stack: FakeStack) -> None:
+    for one in stack.containers.values():
+        one["Config"]["Labels"] = {}
+    again = {name: one for name, one in stack.containers.items()}
+    retire()
+    stack.containers = again
+    assert retire()["changed"] and list(stack.containers) == ["other"]
+
+
+def test_a_file_that_only_has_the_name_of_an_archive_is_refused_first(
+    retire: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    archive(tmp_path).parent.mkdir()
+    archive(tmp_path).write_text("mine")
+    assert "so it is no archive of archon; nothing was stopped" in fails(retire)
+    assert stack.writes == [] and archive(tmp_path).read_text() == "mine"
+    retire(date="20251130")
+    assert retire(state="restored")["archive"].endswith("20251130.yml")
+
+
+def test_a_network_that_is_left_makes_no_archive_that_hides_the_real_one(
+    retire: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    stack.add("guest", networks=["archon_default"], status="exited")
+    retire()
+    del stack.containers["guest"]
+    assert retire(date="20251202")["actions"][0] == "remove network archon_default"
+    assert sorted(path.name for path in (tmp_path / "archive").glob("*.yml")) == ["archon-20251201.yml"]
+    assert retire(state="restored", date="20251203")["changed"] and "archon-ui" in stack.containers
+
+
+def test_a_lone_network_goes_without_an_archive(retire: Run, stack: FakeStack, tmp_path: Path) -> None:
+    stack.containers = {"other": stack.containers["other"]}
+    stack.volumes.clear()
+    predicted = retire(check=True)
+    real = retire()
+    assert predicted["diff"] == real["diff"] and "archon_default" not in stack.networks
+    assert real["archive"] is None and not list((tmp_path / "archive").glob("archon*"))
+
+
+def test_the_mode_of_what_stands_beside_the_archive_counts_too(retire: Run, tmp_path: Path) -> None:
+    retire()
+    archive(tmp_path, ".json").chmod(0o644)
+    assert retire()["changed"] and archive(tmp_path, ".json").stat().st_mode & 0o777 == 0o600
+    assert not retire()["changed"]
+
+
+def test_images_that_no_registry_has_are_not_removed(retire: Run, stack: FakeStack) -> None:
+    stack.digests = []
+    assert "no registry has mcp:1, server:1, ui:1" in fails(retire, remove_images=True)
     assert stack.writes == []

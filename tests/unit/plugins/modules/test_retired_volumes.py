@@ -124,3 +124,24 @@ def test_a_file_that_goes_while_sizes_are_read_is_no_mistake(tmp_path: Path, mon
     (tmp_path / "stays").write_text("1234")
     monkeypatch.setattr(look.os, "walk", lambda top, onerror: [(top, [], ["stays", "gone"])])
     assert look.size_of(str(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("how", ["spoiled", "gone"])
+def test_check_refuses_a_backup_as_a_restore_does(retire: Run, stack: FakeStack, tmp_path: Path, how: str) -> None:
+    retire(remove_volumes=True)
+    file = archive(tmp_path, ".volumes") / "archon_data.tar.gz"
+    file.unlink() if how == "gone" else file.write_bytes(b"other")
+    told = fails(retire, state="restored", check=True)
+    assert told == fails(retire, state="restored") and ("has no backup" if how == "gone" else "not what was") in told
+
+
+def test_a_long_name_is_a_name(retire: Run, stack: FakeStack) -> None:
+    for name in ("a" * 64, "b" * 64):
+        stack.volume(name)
+        stack.containers["archon-ui"]["Mounts"].append({"Type": "volume", "Name": name, "Destination": f"/{name}"})
+    stack.volumes["b" * 64]["Labels"] |= {"com.docker.volume.anonymous": ""}
+    assert [words for words in retire(remove_volumes=True)["warnings"] if "without a name" in words] == [
+        "archon-ui has a volume without a name; a restore gives it a new one"
+    ]
+    retire(state="restored")
+    assert "a" * 64 in stack.volumes and "b" * 64 not in stack.volumes

@@ -94,6 +94,25 @@ def test_a_table_that_is_locked_is_named_with_who_holds_it(database: Database) -
         assert migrate(database, files)["changed"] is False
 
 
+def test_a_borrowed_table_that_is_locked_is_waited_for(database: Database) -> None:
+    database.rows("CREATE TABLE clients (id int PRIMARY KEY); CREATE TABLE b (id text)")
+    files = {"001_a.sql": "create table if not exists b (id int, c int references clients (id))"}
+    for seconds, sentence in (
+        (0, r"got no lock .*\(clients is held by process"),
+        (1, r"column b\.id is text, declared is"),
+    ):
+        locked = holding(database, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE", seconds)
+        with locked, pytest.raises(ModuleFailed, match=sentence):
+            migrate(database, files, borrowed_tables=["clients"], lock_wait=3 if seconds else 0.3)
+
+
+def test_a_setting_may_be_any_text(database: Database) -> None:
+    value = "a b\\c'd\"é%s\n z\t"
+    files = {"001_a.sql": "create table s as select current_setting('app.x') as v"}
+    migrate(database, files, settings={"app.x": value})
+    assert database.rows("SELECT v FROM s") == [(value,)]
+
+
 def test_a_file_without_transaction_goes_on_where_it_got_no_lock(database: Database) -> None:
     files = {"001_a.sql": "create table a(id int); create table log(n int)"}
     migrate(database, files)

@@ -99,8 +99,7 @@ def key(server: int, migrations: Iterable[Migration], borrowed: Sequence[str]) -
 
 def concerns(migration: Migration) -> Callable[[str], bool]:
     """Whether a name occurs in the text of a file."""
-    words = frozenset(re.findall(r"\w+", migration.sql))
-    return lambda name: name in words
+    return lambda name: name in migration.words
 
 
 def finds(migration: Migration) -> Callable[[str], bool]:

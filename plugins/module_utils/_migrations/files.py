@@ -86,6 +86,10 @@ class Migration:
         return tuple(split(self.sql))
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(re.findall(r"\w+", self.sql))
+
+    @cached_property
     def directives(self) -> Mapping[str, str]:
         """What the comments above the first statement ask for, as ``-- migrate: no-transaction``."""
         head = self.sql[: self.statements[0].start] if self.statements else self.sql

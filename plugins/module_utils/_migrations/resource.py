@@ -156,7 +156,7 @@ class Migrations:
             planned = self.plan(None)
             # Nothing was there before these files, so they find nothing, and what is there afterwards is theirs.
             compared = self._policy.on_drift != "ignore" and self._policy.baseline is None
-            self._empty = compared and not self._seen.rows and not any(self._look.own().values())
+            self._empty = compared and not self._seen.rows and not any(self._waiting(self._look.own).values())
             self._foresee(planned)
         return state_of(self._seen, self._policy)
 
@@ -191,7 +191,7 @@ class Migrations:
             current = [one for one in self._migrations if one.name in ran]
             try:
                 if self._empty and current:
-                    self._look.know(current, self._look.own())
+                    self._look.know(current, self._waiting(self._look.own))
                 if current:
                     declared = self._waiting(lambda: self._look.declared(current))
                     self._runner.in_history(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
+import re
 import sys
 import traceback
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
@@ -158,7 +159,7 @@ def quoted(name: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _first_line(error: BaseException) -> str:

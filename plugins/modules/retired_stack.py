@@ -14,8 +14,9 @@ description:
   - Finds the containers of a stack by Compose project, working directory or name, also when their Compose file is gone
     or broken, when only some of them are left, or when the old C(docker-compose) started them.
   - Archives the resolved configuration as C(NAME-YYYYMMDD.yml), which is what C(docker compose config) says or, where
-    there is no such file, what the engine says of the containers. Beside it C(NAME-YYYYMMDD.json) keeps inspections,
-    image digests and memory in use. Both have mode 0600, for environments are in them.
+    there is no such file or the containers run with something else (Compose's hashes tell), what the engine says of the
+    containers; a file that was edited since is then kept as C(NAME-YYYYMMDD.file.yml). Beside it C(NAME-YYYYMMDD.json)
+    keeps inspections, image digests and memory in use. All have mode 0600, for environments are in them.
   - Then backs up volumes, removes the containers with C(docker compose down), and their networks unless others are in
     them. Volumes and images stay unless asked.
   - A run that was killed is run again and goes on with the archive that it began, also on another day.

@@ -256,3 +256,65 @@ def test_without_a_usable_file(bench: Bench, how: str) -> None:
     assert not told["HostConfig"]["Binds"] or any("/conf:ro" in one for one in told["HostConfig"]["Binds"])
     found: Optional[str] = next((m["Source"] for m in told["Mounts"] if m["Destination"] == "/conf"), None)
     assert found == str(bench.directory / "conf")
+
+
+def settings(bench: Bench) -> dict[str, Any]:
+    told = json.loads(docker("inspect", f"{bench.name}-ui"))[0]
+    network = json.loads(docker("network", "inspect", f"{bench.name}_inner"))[0]
+    host = ("ShmSize", "Ulimits", "PidsLimit", "Dns", "Devices", "Sysctls", "GroupAdd", "MemoryReservation",
+            "MemorySwap", "Memory", "Tmpfs", "OomScoreAdj", "PidMode", "IpcMode", "PortBindings")  # fmt: skip
+    config = ("Hostname", "StopSignal", "StopTimeout", "Tty", "Env", "Entrypoint", "Cmd", "User")
+    joined = told["NetworkSettings"]["Networks"][f"{bench.name}_inner"]
+    return {
+        **{key: told["HostConfig"].get(key) for key in host},
+        **{key: told["Config"].get(key) for key in config},
+        "address": joined["IPAMConfig"], "aliases": sorted(set(joined["Aliases"]) - {told["Id"][:12]}),
+        "internal": network["Internal"], "subnet": [one["Subnet"] for one in network["IPAM"]["Config"]],
+    }  # fmt: skip
+
+
+def test_nothing_that_the_engine_was_asked_for_is_lost_without_a_file(bench: Bench) -> None:
+    bench.file.write_text(f"""services:
+  ui:
+    image: {IMAGE}
+    container_name: {bench.name}-ui
+    hostname: archonhost
+    entrypoint: [sleep]
+    command: [infinity]
+    shm_size: 256m
+    ulimits: {{nofile: 12345}}
+    pids_limit: 77
+    dns: [9.9.9.9]
+    devices: ["/dev/null:/dev/xnull"]
+    stop_signal: SIGINT
+    stop_grace_period: 1s
+    sysctls: {{net.core.somaxconn: 999}}
+    group_add: ["44"]
+    mem_reservation: 50m
+    memswap_limit: 500m
+    mem_limit: 400m
+    networks: {{inner: {{ipv4_address: 10.213.77.9}}}}
+    tmpfs: ["/run/x:size=5m"]
+    oom_score_adj: 300
+    pid: host
+    tty: true
+networks: {{inner: {{internal: true, ipam: {{config: [{{subnet: 10.213.77.0/24}}]}}}}}}
+""")
+    docker("compose", "-p", bench.name, "-f", str(bench.file), "up", "-d", "--remove-orphans")
+    before = settings(bench)
+    bench.file.unlink()
+    bench.run()
+    bench.run(state="restored")
+    assert settings(bench) == before and before["internal"]
+
+
+def test_what_ran_comes_back_though_the_file_was_edited(bench: Bench) -> None:
+    bench.file.write_text(bench.file.read_text().replace("1000 &", "2000 &"))
+    (bench.directory / ".env").write_text("FROM=edited\n")
+    real = bench.run()
+    assert "does not say any more what runs as server, ui;" in str(real["warnings"])
+    assert "FROM: edited" in archived(bench, ".file.yml").read_text()
+    bench.run(state="restored")
+    assert docker("exec", f"{bench.name}-server", "sh", "-c", "echo $FROM") == "dotenv"
+    assert "sleep 1000" in docker("inspect", "-f", "{{.Config.Cmd}}", f"{bench.name}-ui")
+    assert not bench.run(state="restored")["changed"]

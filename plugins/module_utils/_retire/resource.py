@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Optional, Protocol
 
@@ -21,7 +21,10 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import look as reading
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import plan as pure
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.definition import definition
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.configuration import (
+    Configuration,
+    configuration,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.model import (
     Live,
     Wish,
@@ -30,7 +33,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.
     megabytes,
     name_of,
     secrets_in,
-    service_of,
     shown,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import (
@@ -66,6 +68,7 @@ class RetiredStack:
         self._noted = False
         self._volumes: set[str] = set()
         self._stopped = ""
+        self._made: Optional[Configuration] = None
 
     def observe(self) -> dict[str, Any]:
         live = reading.look(self._docker, self._wish, self._volumes)
@@ -98,6 +101,13 @@ class RetiredStack:
         self._memory["expected_mb"] = self._wish.expected_memory_mb
         if plan.changed:
             self._check_folder(pure.space_needed(live, plan))
+        if any(step.verb == "archive" for step in plan.operations) and self._configuration().changed:
+            services = ", ".join(self._configuration().changed)
+            told = (
+                f"the Compose file of {self._wish.name} does not say any more what runs as {services}; the archive "
+                f"holds what runs, and {live.archive.stem}.file.yml what the file says"
+            )
+            return dataclasses.replace(plan, warnings=(*plan.warnings, told))
         return plan
 
     def _now(self) -> Live:
@@ -147,14 +157,15 @@ class RetiredStack:
     def _archive(self, operation: Operation) -> None:
         live = self._now()
         images = self._images()
-        text, directory, source = self._configuration(live, images)
+        made = self._configuration()
         sidecar = {
             "name": self._wish.name,
             "project": reading.project_of(live, self._wish),
             "projects": list(live.projects),
-            "directory": directory,
-            "source": source,
-            "hashes": self._hashes(text, directory),
+            "directory": made.directory,
+            "source": made.source,
+            "hashes": dict(made.hashes),
+            "changed": list(made.changed),
             "containers": list(live.containers),
             "images": {
                 key: {"tags": one.get("RepoTags"), "digests": one.get("RepoDigests")} for key, one in images.items()
@@ -165,11 +176,18 @@ class RetiredStack:
             "memory": dict(live.memory),
             "available_before": reading.available_memory(),
         }
+        if made.of_file:
+            self._writer.write(Path(f"{live.archive.stem}.file.yml"), made.of_file, "0600")
         said = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
         self._writer.write(Path(f"{live.archive.stem}.json"), said, "0600")
         # Last, for an archive is there when this file is.
-        if not self._writer.write(Path(operation.target), text, "0600", new=True):
+        if not self._writer.write(Path(operation.target), made.text, "0600", new=True):
             os.chmod(operation.target, 0o600)
+
+    def _configuration(self) -> Configuration:
+        if self._made is None:
+            self._made = configuration(self._docker, self._wish, self._now())
+        return self._made
 
     def _external(self, live: Live) -> list[str]:
         joined = {name for one in live.containers for name in (one.get("NetworkSettings") or {}).get("Networks") or {}}
@@ -178,37 +196,6 @@ class RetiredStack:
     def _images(self) -> dict[str, Mapping[str, Any]]:
         ids = sorted({one["Image"] for one in self._now().containers})
         return {one["Id"]: one for one in self._docker.inspect("image", ids)}
-
-    def _configuration(self, live: Live, images: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
-        """Text of the archive, the directory that its relative paths meant, and where it is from."""
-        directory, files = reading.source_of(live, self._wish)
-        if files and live.compose:
-            which = [word for name in files for word in ("-f", name)]
-            project = ["compose", "-p", reading.project_of(live, self._wish), "--project-directory", directory]
-            answer = self._docker.ask(*project, *which, "config")
-            services = {service_of(one) for one in live.containers}
-            if answer.rc == 0 and services <= set(self._hashes(answer.out, directory)):
-                return answer.out, directory, "compose"
-        made = definition(reading.project_of(live, self._wish), live.containers, images, live.networks)
-        text = json.dumps(made, indent=2) + "\n"
-        return self._compose_config(text, directory) or text, directory, "containers"
-
-    def _compose_config(self, text: str, directory: str, *more: str) -> str:
-        if not self._now().compose:
-            return ""
-        handle, path = tempfile.mkstemp(suffix=".yml")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            answer = self._docker.ask("compose", "--project-directory", directory or "/", "-f", path, "config", *more)
-            return answer.out if answer.rc == 0 else ""
-        finally:
-            os.unlink(path)
-
-    def _hashes(self, text: str, directory: str) -> dict[str, str]:
-        """By service, the hash that the containers of a restore will have."""
-        rows = (row.split() for row in self._compose_config(text, directory, "--hash", "*").splitlines())
-        return {row[0]: row[1] for row in rows if len(row) == 2}
 
     def _mode(self, operation: Operation) -> None:
         for name in (operation.target, f"{operation.target[: -len('.yml')]}.json"):

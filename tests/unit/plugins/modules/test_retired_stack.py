@@ -356,3 +356,37 @@ def test_images_that_no_registry_has_are_not_removed(retire: Run, stack: FakeSta
     stack.digests = []
     assert "no registry has mcp:1, server:1, ui:1" in fails(retire, remove_images=True)
     assert stack.writes == []
+
+
+def test_the_archive_holds_what_ran_and_not_what_the_file_says_by_now(
+    retire: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    stack.containers["archon-ui"]["Config"]["Labels"]["com.docker.compose.config-hash"] = "hash-before-the-edit"
+    told = (
+        "the Compose file of archon does not say any more what runs as ui; the archive holds what runs, and "
+        f"{archive(tmp_path, '.file.yml')} what the file says"
+    )
+    assert retire(check=True)["warnings"] == [told] == retire()["warnings"]
+    made = json.loads(archive(tmp_path).read_text())
+    assert made["services"]["ui"]["environment"] == {"API_KEY": "top-secret"}
+    assert archive(tmp_path, ".file.yml").read_text().startswith("name: archon\nservices:")
+    assert archive(tmp_path, ".file.yml").stat().st_mode & 0o777 == 0o600
+    assert retire(state="restored")["archive"] == str(archive(tmp_path))
+
+
+def test_the_configuration_is_in_no_other_file(
+    retire: Run, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    stack.broken = True
+    config = stack._config
+    seen: list[Path] = []
+
+    def look_around(args: list[str]) -> engine.Answer:
+        seen.extend((tmp_path / "tmp").iterdir())
+        return config(args)
+
+    monkeypatch.setattr(stack, "_config", look_around)
+    retire()
+    assert seen == [] and json.loads(archive(tmp_path).read_text())["services"]

@@ -16,6 +16,19 @@ SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|h|m|s)")
 DURATIONS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 Inspection = Mapping[str, Any]
+# What follows these in a health command is nobody's to read; a variable is no secret, and -p may be a port.
+SECRET_WORD = r"-a|-p|--?pass(?:word)?|--?auth|--?token|--?api-?key|--?secret"
+SECRET_OPTION = re.compile(SECRET_WORD, re.IGNORECASE)
+SECRETS = (
+    re.compile(rf"((?<!\S)(?:{SECRET_WORD})(?:\s+|=))(?!\"?'?\$)(\"[^\"]*\"|'[^']*'|[^\s;|&]+)", re.IGNORECASE),
+    re.compile(
+        r"(\b\w*(?:pass|pwd|secret|token|auth|key)\w*=)(?!\"?'?\$)(\"[^\"]*\"|'[^']*'|[^\s;|&]+)", re.IGNORECASE
+    ),
+    re.compile(r"(\b(?:bearer|basic)\s+)(?!\$)([^\s\"']+)", re.IGNORECASE),
+    re.compile(r"(://[^\s:/@]*:)(?!\$)([^\s/@]+)(?=@)"),
+    re.compile(r"((?<!\S)(?:-u|--user)(?:\s+|=)[\"']?[^\s:\"']+:)(?!\$)([^\s\"']+)"),
+    re.compile(r"(\b(?:mysql|maria)\S*\s(?:.*\s)?-p)(?!\s|\$)(\S+)"),
+)
 
 
 def looked_up(
@@ -117,6 +130,20 @@ def _health(check: Mapping[str, Any]) -> str:
     test = list(check.get("Test") or [])
     if not test or test[0] == "NONE":
         return ""
-    command = " ".join(" ".join(test[1:] if test[0] in {"CMD", "CMD-SHELL"} else test).split())
+    words = test[1:] if test[0] in {"CMD", "CMD-SHELL"} else test
+    command = " ".join(" ".join(_masked(before, word) for before, word in zip(["", *words], words)).split())
+    for secret in SECRETS:
+        command = secret.sub(_hidden, command)
     interval = check.get("Interval")
     return f"{command} every {interval / 1e9:g}s" if interval else command
+
+
+def _masked(before: str, word: str) -> str:
+    """A word of a command that is a list, where a secret may have spaces."""
+    open_word = word.startswith("$") or (before == "-p" and word.isdigit())
+    return "***" if SECRET_OPTION.fullmatch(before) and not open_word else word
+
+
+def _hidden(match: re.Match[str]) -> str:
+    port = match[1].strip() == "-p" and match[2].isdigit()
+    return match[0] if port else f"{match[1]}***"

@@ -14,6 +14,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._invento
     about,
     must_know,
     rows_about,
+    shared,
     the_one,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.merge import (
@@ -111,6 +112,7 @@ def apply(edits: Edits, service: Service, record: Optional[Mapping[str, Any]], *
         return Outcome(None, work.words, work.warnings, work.conflicts)
     if service.state == "deprecated":
         must_know(document, sections, rows, service, path)
+        work.warnings += shared(document, service)
     elif len(sections) > 1:
         sections = the_one(sections, service, path)
     for section in sections:

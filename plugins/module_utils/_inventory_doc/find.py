@@ -19,7 +19,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._invento
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.wanted import Service
 
 SEPARATORS = re.compile(r"[\s,;+&/`]+")
+ITEMS = re.compile(r"[,;+&/`]+")
 REMARK = re.compile(r"\([^()]*\)")
+# "Archon - RAG server" and "Service 1: Archon" are about Archon too.
+DASH = re.compile(r"\s+[-\u2013\u2014]+\s+.*$", re.DOTALL)
+KIND = re.compile(r"^\W*(?:service|container|stack|component|app|application)?\s*#?\d*\s*:\s*", re.IGNORECASE)
 
 
 def about(document: Document, service: Service) -> list[Section]:
@@ -29,17 +33,51 @@ def about(document: Document, service: Service) -> list[Section]:
 
     def named(section: Section) -> bool:
         title = comparable(section.title)
-        return title in names or comparable(PARENTHESIS.sub("", title)) in names
+        plain = KIND.sub("", DASH.sub("", section.title))
+        return any(one in names for one in (title, *(comparable(PARENTHESIS.sub("", one)) for one in (title, plain))))
 
     def holds(section: Section) -> bool:
-        own = [found for found in section.named("container") if section.body <= found.line < section.direct_end]
-        parts = [part for found in own for part in SEPARATORS.split(REMARK.sub(" ", found.value))]
+        parts = [part for value in _containers_of(section) for part in SEPARATORS.split(value)]
         return any(comparable(part) in containers for part in parts)
 
-    sections = [section for section in document.sections if named(section) or holds(section)]
+    def wholly(section: Section) -> bool:
+        return service.state != "deprecated" or named(section) or not others_in(section, service)
+
+    sections = [section for section in document.sections if (named(section) or holds(section)) and wholly(section)]
     services = [section for section in sections if section.about_a_service]
     sections = services or [section for section in sections if section.number is not None] or sections
     return [section for section in sections if section.fields or not _any_below(section, sections)]
+
+
+def _containers_of(section: Section) -> list[str]:
+    own = [found for found in section.named("container") if section.body <= found.line < section.direct_end]
+    return [REMARK.sub(" ", found.value) for found in own]
+
+
+def others_in(section: Section, service: Service) -> list[str]:
+    """Containers that a section has besides those of a service; empty where it has none of them either."""
+    names = {comparable(name) for name in service.containers} or {comparable(service.name)}
+    others: list[str] = []
+    any_of_ours = False
+    for item in (item for value in _containers_of(section) for item in ITEMS.split(value)):
+        words = [word for word in item.split() if comparable(word)]
+        ours = [word for word in words if comparable(word) in names]
+        any_of_ours = any_of_ours or bool(ours)
+        # Between ours stand words such as "and", which are no containers.
+        others += [word for word in words if word not in ours and (not ours or re.search(r"[-_\d]", word))]
+    return others if any_of_ours else []
+
+
+def shared(document: Document, service: Service) -> list[str]:
+    """A sentence for each section that is kept as it is, because others live in it too."""
+    meant = {section.line for section in about(document, service)}
+    found = [(section, others_in(section, service)) for section in document.sections if section.line not in meant]
+    return [
+        f"section '{section.title}' (line {section.line + 1}) has {', '.join(others)} too and stays as it is; "
+        f"take the containers of {service.name} out of it by hand"
+        for section, others in found
+        if others
+    ]
 
 
 def _any_below(section: Section, others: list[Section]) -> bool:

@@ -16,7 +16,11 @@ description:
   - Marks services as deprecated, adds sections of new ones and keeps them current. Every other line stays byte for
     byte.
   - A section is about a service when its heading is the name or one of the containers (a number, emoji, emphasis and a
-    remark in parentheses do not count), or when its line C(**Container**:) has one of the containers.
+    remark in parentheses or behind a dash do not count, nor do words such as C(Service 1:) before it), or when its line
+    C(**Container**:) has one of the containers.
+  - A section that has the containers of others too is not deprecated; a warning names it.
+  - Lines may also be rows of a table with a key and a value, and the status may be without emphasis.
+  - Passwords and the like in the health command of a container are written as C(***).
   - Of table rows, the cell in column C(Status) is kept. Rows are found by their columns C(Service), C(Name) and
     C(Container), or else by their first column that is not a number.
   - What was written last stands in a note beside the file, see O(state_path). Lines that a person edited since are

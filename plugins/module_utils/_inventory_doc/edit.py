@@ -34,7 +34,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._invento
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._inventory_doc.wanted import KEYS, Service
 
-UPDATED = re.compile(r"^\W*(?:\w+\W+)?last[ \t]+updated\b\W*", re.IGNORECASE)
+UPDATED = re.compile(r"^[\W_]*(?:\w+\W+)?last[ \t]+updated(?![^\W_])[\W_]*", re.IGNORECASE)
 STAMP = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:[ ]?(?:UTC|Z|[+-]\d{2}:?\d{2}))?)?")
 # Lines whose text a person may have set as code; the specification gives the words of Status and Reason.
 CODE_KEYS = {"Container", "Image", "Archive", "Location"}

@@ -10,7 +10,7 @@ import re
 import traceback
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Optional, Sequence
 
 from ansible.module_utils.basic import missing_required_lib
@@ -24,6 +24,21 @@ FIELD = re.compile(
     r"^(?P<head>[ \t]*(?:(?:[-*+]|\d+[.)]|>)[ \t]+)*(?P<bold>\*\*|__)(?P<key>[^*_:]+?)"
     r"(?:(?P=bold)[ \t]*:|:[ \t]*(?P=bold))[ \t]*)(?P<value>.*?)(?P<tail>(?:[ \t]*<!--.*?-->)*(?:[ \t]*|\\))$"
 )
+# A status without emphasis is a status too; other words before a colon may be anybody's prose.
+PLAIN = re.compile(
+    r"^(?P<head>[ \t]*(?:(?:[-*+]|\d+[.)]|>)[ \t]+)*(?P<key>status)[ \t]*:[ \t]+)"
+    r"(?P<value>.*?)(?P<tail>(?:[ \t]*<!--.*?-->)*(?:[ \t]*|\\))$",
+    re.IGNORECASE,
+)
+# Headers of a table with a key and a value in each row.
+PAIRS = {
+    ("field", "value"),
+    ("key", "value"),
+    ("property", "value"),
+    ("attribute", "value"),
+    ("setting", "value"),
+    ("", ""),
+}
 ITEM = re.compile(r"^[ \t]*[-*+][ \t]+(.*?)[ \t]*$")
 KEY_COLUMNS = {"service", "service name", "name", "container", "containers", "container name"}
 OTHER_SPELLINGS = {
@@ -43,7 +58,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Field:
-    """A line ``**Key**: value``; ``last`` is the last line that belongs to its value."""
+    """A line ``**Key**: value``; ``last`` is the last line that belongs to its value.
+
+    :param span: where the key stands in ``head``
+    :param row: whether it is a row of a table with a key and a value
+    """
 
     line: int
     last: int
@@ -52,20 +71,22 @@ class Field:
     value: str
     tail: str
     listed: bool = False
+    span: tuple[int, int] = (0, 0)
+    row: bool = False
 
     def with_value(self, value: str) -> str:
         gap = "" if self.head[-1] in " \t" else " "
-        return f"{self.head}{gap}{value}{self.tail}"
+        return f"{self.head}{gap}{self._cell(value)}{self.tail}"
 
     def sibling(self, key: str, value: str, tail: str) -> str:
         """Another line in the style of this one."""
-        match = FIELD.match(self.head)
-        if match is None:
-            raise AssertionError(self.head)
-        start, end = match.span("key")
+        start, end = self.span
         head = self.head[:start] + key + self.head[end:]
         gap = "" if head[-1] in " \t" else " "
-        return f"{head}{gap}{value}{tail}"
+        return f"{head}{gap}{self._cell(value)}{self.tail if self.row else tail}"
+
+    def _cell(self, value: str) -> str:
+        return value.replace("|", "\\|") if self.row else value
 
 
 @dataclass(frozen=True)
@@ -193,16 +214,19 @@ class _Reader:
 
     def _paragraph(self, inline: Any, first: int, last: int) -> None:
         self._document.paragraph_lines.update(range(first, last))
-        for line in _bold_lines(inline, first):
-            match = FIELD.match(self._document.lines[line].text) if line < last else None
+        bold = _bold_lines(inline, first)
+        for line in range(first, last):
+            match = (FIELD if line in bold else PLAIN).match(self._document.lines[line].text)
             if match:
-                key = comparable(match["key"])
-                key = OTHER_SPELLINGS.get(key, key)
-                self._fields[line] = Field(line, line, match["head"], key, match["value"], match["tail"])
+                key = _key(match["key"])
+                span = match.span("key")
+                self._fields[line] = Field(line, line, match["head"], key, match["value"], match["tail"], span=span)
 
     def _extend_fields(self) -> None:
         """A value without words on its own line is the list below it; other lines below stay a person's own."""
         for line, found in self._fields.items():
+            if found.row:
+                continue
             last = line
             while (
                 last + 1 < len(self._document.lines)
@@ -214,7 +238,7 @@ class _Reader:
             items = [ITEM.match(self._document.lines[below].text) for below in range(line + 1, last + 1)]
             listed = bool(items) and not found.value and all(items)
             value = ", ".join(item[1] for item in items if item) if listed else found.value
-            self._fields[line] = Field(line, last, found.head, found.key, value, found.tail, listed)
+            self._fields[line] = replace(found, last=last, value=value, listed=listed)
 
     def _sections(self, headings: list[tuple[int, int, int, str]]) -> None:
         ends = sorted([*(heading[0] for heading in headings), *self._document.breaks, len(self._document.lines)])
@@ -231,6 +255,21 @@ class _Reader:
             Section(**{**vars(section), "fields": [*section.fields, *_adopted(section, bare)]}) for section in bare
         ]
 
+    def _pair(self, line: int, header: bool, cells: list[str]) -> None:
+        text = self._document.lines[line].text
+        spans = cell_spans(text)
+        at = text.find(cells[0], *spans[0]) if len(spans) == 2 and cells and cells[0] else -1
+        if at < 0 or (header and _key(cells[0]) not in ("container", "status")):
+            return
+        cell = text[slice(*spans[1])]
+        start = spans[1][0] + len(cell) - len(cell.lstrip())
+        value = cell.strip()
+        key = _key(cells[0])
+        span = (at, at + len(cells[0]))
+        self._fields[line] = Field(
+            line, line + header, text[:start], key, value, text[start + len(value) :], span=span, row=True
+        )
+
     def _table(self, position: int) -> None:
         token = self._tokens[position]
         rows: list[list[str]] = []
@@ -242,12 +281,23 @@ class _Reader:
             elif inner.type == "table_close":
                 break
         columns = [comparable(name) for name in rows[0]]
+        if tuple(columns) in PAIRS or (len(columns) == 2 and _key(columns[0]) in ("container", "status")):
+            for offset, cells in enumerate(rows):
+                # Below the header stands the line that makes it one.
+                self._pair(token.map[0] + offset + bool(offset), offset == 0, cells)
+            if columns[0] not in KEY_COLUMNS:
+                return
         keys = [index for index, name in enumerate(columns) if name in KEY_COLUMNS]
         keys = keys or [index for index, name in enumerate(columns) if name not in NUMBER_COLUMNS][:1]
         for offset, cells in enumerate(rows[1:], start=2):
             line = token.map[0] + offset
             spans = cell_spans(self._document.lines[line].text)
             self._document.rows.append(Row(line, [cells[key] for key in keys if key < len(cells)], columns, spans))
+
+
+def _key(text: str) -> str:
+    key = comparable(text)
+    return OTHER_SPELLINGS.get(key, key)
 
 
 def _adopted(section: Section, others: Iterable[Section]) -> list[Field]:

@@ -150,6 +150,8 @@ def test_headings_that_do_not(heading: str) -> None:
         ("**Last Updated**: 2025-11-20", "**Last Updated**: 2025-12-02"),
         ("*Last updated: 2025-11-20 08:00 UTC (by Ann)*", "*Last updated: 2025-12-02 (by Ann)*"),
         ("_Document last updated:_ 2025-11-20T08:00:00Z", "_Document last updated:_ 2025-12-02"),
+        ("_Last updated: 2025-11-20_", "_Last updated: 2025-12-02_"),
+        ("__Last updated__: 2025-11-20", "__Last updated__: 2025-12-02"),
         ("> 🕐 Last updated 2025-11-20.", "> 🕐 Last updated 2025-12-02."),
         ("**Last Updated**: 20 November 2025", "**Last Updated**: 20 November 2025"),
         ("**Last Updated**: 2025-12-03", "**Last Updated**: 2025-12-03"),

@@ -96,3 +96,26 @@ def health(test: list[str]) -> str:
 )  # fmt: skip
 def test_a_health_command_tells_no_secret(test: list[str], told: str) -> None:
     assert health(test) == told
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Status: Running\n", "Status: DEPRECATED (2025-12-01)\n"),
+        ("- status: Running  \n- Port: 1\n", "- status: DEPRECATED (2025-12-01)  \n- Port: 1\n- Reason: Replaced  \n"),
+        (
+            "| Field | Value |\n|---|---|\n| **Container** | archon-ui |\n| **Status** | Running |\n\nText.\n",
+            "| Field | Value |\n|---|---|\n| **Container** | archon-ui |\n| **Status** | DEPRECATED (2025-12-01) |\n"
+            "| **Reason** | Replaced |\n\nText.\n",
+        ),
+        (
+            "| **Status** | Running |\n|---|---|\n| Port | 1 |\n",
+            "| **Status** | DEPRECATED (2025-12-01) |\n|---|---|\n| **Reason** | Replaced |\n| Port | 1 |\n",
+        ),
+    ],
+    ids=["plain", "list", "table", "header"],
+)
+def test_a_status_in_another_form_is_set_and_not_doubled(tmp_path: Path, before: str, after: str) -> None:
+    changed, _warnings = retired(tmp_path / "i.md", f"### 1. Archon\n\n{before}\n{OTHER}")
+    wanted = after if "Reason" in after else f"{after}Reason: Replaced\n"
+    assert changed == f"### 1. Archon\n\n{wanted}\n{OTHER}"

@@ -105,8 +105,9 @@ class Client:
     def patch(self, name: str, body: Mapping[str, Any]) -> None:
         self._result("PATCH", _path(name), json=body)
 
-    def delete(self, name: str) -> None:
-        self._result("DELETE", _path(name))
+    def delete(self, name: str) -> bool:
+        """Whether it was there."""
+        return bool(self._result("DELETE", _path(name)))
 
     def create_index(self, name: str, field: str, schema: Any) -> None:
         body = {"field_name": field, "field_schema": schema}

@@ -16,7 +16,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     Live,
     World,
     building_alias,
-    filled_alias,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import (
     FIXED,
@@ -102,12 +101,6 @@ def _refuse_rebuild(desired: Desired, live: Live, world: World, different: list[
         )
 
     _refuse_long(name, "rebuild", building_alias(name, world.run))
-    if filled_alias(name) in world.names:
-        raise StackError(
-            f"{name}: a rebuild gives its copy the alias {filled_alias(name)}, which is a collection on the server, so "
-            "nothing was touched; give that another name",
-            immutable=rows,
-        )
 
 
 def _refuse_long(name: str, way: str, longest: str) -> None:

@@ -125,9 +125,9 @@ class World:
             return newest
         # A rebuild that deletes the old collection was cut off after its copy was filled: while nobody has moved to
         # that, the old one may have been written to since.
-        filled = self.aliases.get(filled_alias(name), "")
-        if version_of(name, filled) and (name not in self.names or self.readers(name, filled)):
-            return filled
+        for filled in self.filled(name):
+            if name not in self.names or self.readers(name, filled):
+                return filled
         return name if name in self.names else None
 
     def readers(self, name: str, collection: str) -> list[str]:
@@ -137,17 +137,16 @@ class World:
 
     def marks(self, name: str) -> dict[str, str]:
         """The marks of rebuilds that have not ended, each with what it marks."""
-        begun = building_alias(name, "")
-        return {
-            alias: to
-            for alias, to in sorted(self.aliases.items())
-            if alias == filled_alias(name)
-            or (alias.startswith(begun) and re.fullmatch("[0-9a-f]+", alias[len(begun) :]))
-        }
+        return {alias: to for alias, to in sorted(self.aliases.items()) if is_mark(name, alias)}
 
     def marked(self, name: str) -> dict[str, str]:
         """The other way round: of what is marked, its mark."""
         return {to: alias for alias, to in self.marks(name).items()}
+
+    def filled(self, name: str) -> list[str]:
+        """The copies that hold all points, the newest first; no rebuild deletes one while its source is there."""
+        found = {to for alias, to in self.marks(name).items() if is_filled(name, alias) and version_of(name, to)}
+        return sorted(found, key=lambda one: version_of(name, one), reverse=True)
 
     def versions(self, name: str) -> list[str]:
         return [one for one in self.names if version_of(name, one)]
@@ -173,9 +172,17 @@ def building_alias(name: str, run: str) -> str:
     return f"{name}__building_{run}"
 
 
-def filled_alias(name: str) -> str:
+def filled_alias(name: str, run: str) -> str:
     """The alias that it gets once it holds all points, until the old collection is gone."""
-    return f"{name}__filled"
+    return f"{name}__filled_{run}"
+
+
+def is_filled(name: str, alias: str) -> bool:
+    return re.fullmatch(re.escape(name) + "__filled(_[0-9a-f]+)?", alias) is not None
+
+
+def is_mark(name: str, alias: str) -> bool:
+    return is_filled(name, alias) or re.fullmatch(re.escape(name) + "__building_[0-9a-f]+", alias) is not None
 
 
 def version_of(name: str, collection: str) -> int:

@@ -10,21 +10,25 @@ from dataclasses import replace
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import patch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.immutable import found, whole
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
     COUNT_MARK,
+    PATCH_ONLY_PARAMS,
     SOURCE_MARK,
     Desired,
     Live,
     World,
     building_alias,
     filled_alias,
+    is_mark,
     version_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.removal import (
     abandoned,
     backups,
     deletions,
+    marked_copies,
     points_of,
     unfinished,
 )
@@ -32,6 +36,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     Made,
     alias_steps,
     creation,
+    index_changes,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.view import left_behind, olds
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
@@ -43,6 +48,7 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
     notes = {key: value for key, value in (complete.metadata or {}).items() if key != COUNT_MARK}
     complete = replace(complete, metadata={**notes, SOURCE_MARK: old})
     target, useless = _target(desired, complete, live, world)
+    spare = [one for one in filled_copies(desired.name, old, world) if one not in (target, *useless)]
     create, *indexes = creation(complete, target)
     steps: list[Operation] = []
     if desired.backup:
@@ -73,6 +79,7 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
             f"collection {desired.name}: vectors {', '.join(filter(None, whole_numbers))}".rstrip() + " become uint8, "
             "which keeps whole numbers from 0 to 255 and makes such of all others"
         )
+    said += [_spare(desired.name, one, world) for one in spare]
     gone = (*made.gone, *(one for one in useless if one != target))
     return replace(made, steps=[*steps, *made.steps], gone=gone, said=[*said, *made.said])
 
@@ -90,11 +97,15 @@ def _unlearns_fractions(desired: Desired, name: str, live: Live) -> bool:
 def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tuple[str, list[str]]:
     """The collection to fill, and what is in its way: an unfinished one of an earlier run, or the next free version."""
     name = desired.name
+    for one in filled_copies(name, live.physical, world):
+        if world.others[one].points <= live.points and _fits(complete, world.others[one]):
+            return one, unfinished(name, live.physical, world)
     begun = unfinished(name, live.physical, world)
     for one in begun:
-        if not found(complete, world.others[one]):
-            # Points may have gone from the source since they were copied, so the copy begins anew.
-            return one, [other for other in begun if other != one or world.others[one].points]
+        if version_of(name, one) > version_of(name, live.physical):
+            # Points may have gone from the source since they were copied, and what the copy was to be may have
+            # changed, so it begins anew.
+            return one, begun
     taken = {*world.names, *world.aliases, *(desired.aliases or ())}
     highest = max([version_of(name, one) for one in taken] + [1])
     for number in range(version_of(name, live.physical) + 1, highest + 1):
@@ -102,19 +113,40 @@ def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tu
         other = world.others.get(one)
         if other is None or other.points or one in world.aliases.values():
             continue
-        if other.metadata.get(SOURCE_MARK) == live.physical and not found(complete, other):
+        if _fits(replace(complete, payload_indexes=other.payload_indexes), other):
             return one, begun
     return f"{name}__v{highest + 1}", begun
 
 
+def _fits(complete: Desired, copy: Live) -> bool:
+    """Whether a copy is one of this source, and as this declaration wants it: then it is gone on with."""
+    if complete.metadata is None or copy.metadata.get(SOURCE_MARK) != complete.metadata[SOURCE_MARK]:
+        return False
+    created = replace(complete, prune_indexes=True, **dict.fromkeys(PATCH_ONLY_PARAMS))
+    return not (found(created, copy) or patch.steps(created, copy) or index_changes(created, copy))
+
+
+def filled_copies(name: str, current: str, world: World) -> list[str]:
+    return [one for one in world.filled(name) if one in marked_copies(name, current, world)]
+
+
 def _begin(desired: Desired, target: str, world: World, fresh: bool) -> Operation:
-    """Make the mark, or take it over from the run that made it."""
+    """Make the mark, or take it over from the run that made it: a filled copy stays one."""
     mine, mark = building_alias(desired.name, world.run), world.marked(desired.name).get(target)
+    if mark is not None and not fresh:
+        taken = _taken_over(desired.name, target, world)
+        words = f"take {target} over, which an earlier rebuild filled"
+        return Operation("aliases", target, words, {"actions": [renamed(mark, taken)], "mark": mark})
     words = f"mark {target} as unfinished (alias {building_alias(desired.name, '')}*)"
-    if mark is None or fresh:
-        action = {"create_alias": {"collection_name": target, "alias_name": mine}}
-        return Operation("aliases", target, words, {"actions": [action], "alone": mine})
-    return Operation("aliases", target, words, {"actions": [renamed(mark, mine)], "mark": mark, "alone": mine})
+    action = {"create_alias": {"collection_name": target, "alias_name": mine}}
+    return Operation("aliases", target, words, {"actions": [action], "alone": mine})
+
+
+def _taken_over(name: str, target: str, world: World) -> str:
+    """This run's mark until the switch, which renames it: what is still to be compared has another name."""
+    if target in filled_copies(name, "", world):
+        return filled_alias(name, f"{world.run}0")
+    return building_alias(name, world.run)
 
 
 def renamed(old: str, new: str) -> dict[str, Any]:
@@ -127,7 +159,7 @@ def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
     The call begins with the mark: where another run has taken that over, nothing of it is carried out.
     """
     name, old = desired.name, live.physical
-    mine, filled = building_alias(name, world.run), filled_alias(name)
+    mine, filled = _taken_over(name, target, world), filled_alias(name, world.run)
     wanted = replace(desired, aliases=tuple(sorted({*(desired.aliases or ()), *world.readers(name, old)})))
     begin = {"first": [renamed(mine, filled)], "mark": mine, "source": old}
     if not desired.drop_old:
@@ -137,13 +169,19 @@ def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
     after = replace(
         world,
         names=world.names | {target},
-        aliases={**world.aliases, **dict.fromkeys(wanted.aliases or (), target), filled: target},
+        aliases={
+            **{alias: to for alias, to in world.aliases.items() if to != target or not is_mark(name, alias)},
+            **dict.fromkeys(wanted.aliases or (), target),
+            filled: target,
+        },
     )
     behind = _droppable(desired, world, live)
     gone = tuple(sorted({old, *behind}))
     # Of the one that is copied there is a snapshot already.
     dropped = [
-        replace(step, args={**step.args, "copied": True}) if step.target == old else step
+        replace(step, args={**step.args, "copied": True, "copy": target, "held": filled})
+        if step.target == old
+        else replace(step, args={**step.args, "copy": target, "held": filled})
         for step in deletions(gone, world)
     ]
     return Made(
@@ -168,6 +206,8 @@ def left_over(desired: Desired, live: Live, world: World) -> Made:
             continue
         tail += abandoned(desired, one, live.points, world)
         gone = (*gone, one)
+    if rebuilds:
+        said += [_spare(name, one, world) for one in filled_copies(name, current, world) if one not in gone]
     if rebuilds and desired.drop_old:
         behind = _droppable(desired, world, live)
         said += _kept(desired, olds(desired, world, current), behind)
@@ -185,7 +225,7 @@ def left_over(desired: Desired, live: Live, world: World) -> Made:
 
 def orphans(desired: Desired, world: World) -> list[str]:
     """Copies that were not filled when their original went: never taken for the collection."""
-    return [_alone(desired.name, one, world) for one in unfinished(desired.name, "", world)]
+    return [_alone(desired.name, one, world) for one in marked_copies(desired.name, "", world)]
 
 
 def begun_by_others(desired: Desired, live: Live, world: World) -> list[str]:
@@ -197,6 +237,13 @@ def begun_by_others(desired: Desired, live: Live, world: World) -> list[str]:
         f"collection {desired.name}: {', '.join(begun)} was left unfinished by a rebuild; go on with on_immutable: "
         "rebuild, or delete it by its own name with state: absent"
     ]
+
+
+def _spare(name: str, copy: str, world: World) -> str:
+    return (
+        f"collection {name}: {copy}, which an earlier rebuild filled with {points_of(copy, world)} points, is not what "
+        "is wanted now and is kept; delete it by its own name with state: absent when nobody needs it"
+    )
 
 
 def _alone(name: str, copy: str, world: World) -> str:
@@ -243,11 +290,17 @@ def _finish(desired: Desired, current: str, world: World, gone: Iterable[str]) -
     name = desired.name
     actions: list[dict[str, Any]] = []
     words = []
-    if name not in world.aliases and (name not in world.names or name in gone):
-        actions.append({"create_alias": {"collection_name": current, "alias_name": name}})
-        words.append(f"create alias {name} of {current}")
     marks = [alias for alias, to in world.marks(name).items() if to == current]
+    more: dict[str, Any] = {}
+    if name not in world.aliases and (name not in world.names or name in gone):
+        words.append(f"create alias {name} of {current}")
+        if marks:
+            # The mark itself becomes the name, so who has lost it cannot give the name away.
+            more = {"mark": marks[0]}
+            actions.append(renamed(marks[0], name))
+        else:
+            actions.append({"create_alias": {"collection_name": current, "alias_name": name}})
+    actions += [{"delete_alias": {"alias_name": alias}} for alias in marks if alias != more.get("mark")]
     if marks:
-        actions += [{"delete_alias": {"alias_name": alias}} for alias in marks]
         words.append(f"mark {current} as finished")
-    return [Operation("aliases", current, "; ".join(words), {"actions": actions})] if actions else []
+    return [Operation("aliases", current, "; ".join(words), {"actions": actions, **more})] if actions else []

@@ -10,6 +10,7 @@ from typing import Iterable, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
+    SOURCE_MARK,
     Desired,
     Live,
     World,
@@ -25,7 +26,7 @@ def removal(desired: Desired, live: Optional[Live], world: World) -> list[Operat
     current = live.physical if live else ""
     behind = left_behind(desired, world, live) if live else []
     old = sorted({*behind, *({name} & world.names)} - {current})
-    begun = [*unfinished(name, current, world), *(one for one in world.notes(name) if one in world.others)]
+    begun = [*marked_copies(name, current, world), *(one for one in world.notes(name) if one in world.others)]
     points = (live.points if live else 0) + sum(points_of(one, world) for one in [*old, *begun])
     if points and desired.confirm_data_loss != name:
         raise StackError(
@@ -44,10 +45,24 @@ def removal(desired: Desired, live: Optional[Live], world: World) -> list[Operat
     return steps
 
 
-def unfinished(name: str, current: str, world: World) -> list[str]:
-    """What rebuilds began to fill, and nobody reads."""
+def marked_copies(name: str, current: str, world: World) -> list[str]:
+    """What rebuilds began, filled or not, and nobody reads."""
     marked = world.marked(name)
     return [one for one in sorted(marked) if one != current and one in world.others and not world.readers(name, one)]
+
+
+def unfinished(name: str, current: str, world: World) -> list[str]:
+    """What a rebuild may delete of that: nobody can end a copy whose mark another run has taken.
+
+    Of a filled one, whoever filled it may be deleting the source at this moment; only where that has gone and another
+    collection has the points, nobody does.
+    """
+    filled = world.filled(name)
+    return [
+        one
+        for one in marked_copies(name, current, world)
+        if one not in filled or (current and world.others[one].metadata.get(SOURCE_MARK, current) not in world.names)
+    ]
 
 
 def abandoned(desired: Desired, collection: str, original: int, world: World) -> list[Operation]:

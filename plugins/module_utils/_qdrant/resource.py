@@ -287,6 +287,12 @@ class Collections:
         planned = self.copied.get(name, args["points"]) if args.get("copied") else args["points"]
         aliases = self.client.aliases()
         reason = moved_on(name, args["aliases"], planned, aliases, self._points(name))
+        if args.get("copy") and not reason:
+            held, copied = self.client.count(args["copy"]), max(self.copied.values())
+            if aliases.get(args["held"]) != args["copy"]:
+                reason = f"alias {args['held']} does not point to its copy {args['copy']} any more"
+            elif held < copied:
+                reason = f"its copy {args['copy']} holds {held} points and held {copied} before"
         if reason:
             raise StackError(
                 f"{name} was not deleted, because {reason}: another run, or what writes to it, is at work; "
@@ -294,7 +300,8 @@ class Collections:
             )
         if args.get("mark"):
             self._claimed(name, [renamed(args["mark"], args["mine"])], args["mark"])
-        self.client.delete(name)
+        if not self.client.delete(name):
+            raise StackError(f"{name} is not there any more, so another run deleted it; run again when that has ended")
 
     def _points(self, name: str) -> Optional[int]:
         try:

@@ -236,9 +236,10 @@ class Embedded(Client):
         stored["config"]["params"].setdefault(section, {})[vector] = dict(config["dense" if dense else "sparse"])
         self._store(name, stored)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str) -> bool:
         self._writable().delete_collection(name)
         self._store(name, None)
+        return True
 
     def create_index(self, name: str, field: str, schema: Any) -> None:
         self._writable()

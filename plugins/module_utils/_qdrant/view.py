@@ -15,7 +15,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     Desired,
     Live,
     World,
-    filled_alias,
     version_of,
 )
 
@@ -101,7 +100,7 @@ def left_behind(desired: Desired, world: World, live: Live) -> list[str]:
         found.append(source)
         is_now = world.others.get(source)
     # A server before 1.16 keeps no marks; what a rebuild had no time to finish is known by its alias.
-    if desired.name in older and world.aliases.get(filled_alias(desired.name)) == live.physical:
+    if desired.name in older and live.physical in world.filled(desired.name):
         found.append(desired.name)
     return sorted({*found})
 

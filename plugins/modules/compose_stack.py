@@ -142,6 +142,13 @@ options:
       - With O(state=absent), removes projects that this module did not make. They are left alone otherwise.
     type: bool
     default: false
+  coming_images:
+    description:
+      - Images that the run pulls or builds anew before this module's turn, so that check mode counts on it.
+      - Without effect outside of check mode.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -253,6 +260,7 @@ def argument_spec() -> dict[str, Any]:
         "wait_timeout": {"type": "int", "default": 120},
         "parallel": {"type": "int", "default": 4},
         "adopt": {"type": "bool", "default": False},
+        "coming_images": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -294,6 +302,7 @@ def main() -> None:
             wait_timeout=params["wait_timeout"],
             parallel=max(1, params["parallel"]),
             adopt=params["adopt"],
+            coming_images=tuple(params["coming_images"]) if module.check_mode else (),
             remove_volumes=params["remove_volumes"],
             confirm_data_loss=tuple(params["confirm_data_loss"]),
             backup_dir=params["backup_dir"] or "",

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Sequence
 
@@ -42,6 +42,7 @@ class Policy:
     remove_volumes: bool = False
     confirm_data_loss: tuple[str, ...] = ()
     backup_dir: str = ""
+    coming_images: tuple[str, ...] = ()
 
 
 class ComposeStack:
@@ -62,7 +63,9 @@ class ComposeStack:
         self._bringer = Bringer(self._engine, policy, sleep)
 
     def observe(self) -> dict[str, Any]:
-        self._snapshot = self._look()
+        seen = self._look()
+        coming = {image_name(one): "to come" for one in self._policy.coming_images}
+        self._snapshot = replace(seen, images={**seen.images, **coming})
         found = {name: self._files(project) for name, project in self._projects.items()}
         self._validate([one for one in self._projects.values() if self._differs(one, found[one.name])])
         return self._view(found)

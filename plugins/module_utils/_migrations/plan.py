@@ -268,7 +268,11 @@ def refuse_drift(wrong: Sequence[Difference], way_out: str) -> None:
 def _reported(seen: Seen, policy: Policy) -> tuple[str, ...]:
     if policy.on_drift != "report":
         return ()
-    return tuple(f"the database is not what its migrations declare: {one.words}" for one in seen.drift)
+    return tuple(
+        f"the database is not what its migrations declare: {one.words}; "
+        + ("on_drift: repair adds it" if one.repair else "restore it by hand")
+        for one in seen.drift
+    )
 
 
 def _unknown(ran: Mapping[str, Applied], migrations: Sequence[Migration]) -> tuple[str, ...]:

@@ -32,6 +32,14 @@ def test_check_tells_exactly_what_the_run_does_and_touches_nothing(
     assert list(real["projects"]["web"]["containers"]) == ["web"]
 
 
+def test_a_check_run_counts_on_images_that_come(docker: FakeDocker, run: Run) -> None:
+    run()
+    assert run(check=True, coming_images=["img:1", "other:1"])["actions"] == [
+        "web: recreate (img:1 was built or pulled again since)"
+    ]
+    assert run(coming_images=["img:1"])["changed"] is False
+
+
 def test_nothing_to_do_costs_one_look_and_no_compose(docker: FakeDocker, run: Run) -> None:
     run()
     again = run()

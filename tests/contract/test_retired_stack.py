@@ -19,7 +19,7 @@ from typing import Any, Optional
 import pytest
 
 from tests.support.containers import docker
-from tests.support.run_module import run_module
+from tests.support.run_module import ModuleFailed, run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "planner-memory/service-double:0.1.0"
@@ -318,3 +318,45 @@ def test_what_ran_comes_back_though_the_file_was_edited(bench: Bench) -> None:
     assert docker("exec", f"{bench.name}-server", "sh", "-c", "echo $FROM") == "dotenv"
     assert "sleep 1000" in docker("inspect", "-f", "{{.Config.Cmd}}", f"{bench.name}-ui")
     assert not bench.run(state="restored")["changed"]
+
+
+def test_what_was_written_after_the_backup_is_not_lost(bench: Bench) -> None:
+    bench.run(remove_volumes=True)
+    bench.run(state="restored")
+    docker("exec", f"{bench.name}-server", "sh", "-c", "echo second > /data/x; echo new > /data/z")
+    bench.run(remove_volumes=True)
+    bench.run(state="restored")
+    assert bench.content().splitlines()[0] == "second"
+    # Kept, and written to by somebody else while nobody retires it.
+    bench.run()
+    mounted = ["-v", f"{bench.name}_data:/d", "--user", "0", "--entrypoint", "sh", IMAGE, "-c"]
+    docker("run", "--rm", *mounted, "echo third > /d/x")
+    real = bench.run(remove_volumes=True)
+    assert any("beside" in words for words in real["actions"])
+    bench.run(state="restored")
+    assert bench.content().splitlines()[0] == "third"
+    assert len(list(bench.archives.glob("*.volumes/*.sha256"))) == 3
+    again = bench.run(remove_volumes=True, check=True)
+    assert not any("back up" in words for words in again["actions"]), "what is restored is what was kept"
+
+
+def test_a_volume_that_the_engine_mounts_is_not_kept_empty(bench: Bench) -> None:
+    device = bench.folder / "device"
+    device.mkdir()
+    options = f"{{driver: local, driver_opts: {{type: none, o: bind, device: {device}}}}}"
+    bench.file.write_text(bench.file.read_text().replace("data: {}", f"data: {options}"))
+    docker("compose", "-p", bench.name, "-f", str(bench.file), "down", "-v", check=False)
+    bench.up()
+    content = bench.content()
+    bench.run(remove_volumes=True)
+    shutil.rmtree(device)
+    bench.run(state="restored")
+    assert bench.content() == content
+
+    memory = "{driver: local, driver_opts: {type: tmpfs, o: size=1m, device: tmpfs}}"
+    bench.file.write_text(bench.file.read_text().replace(options, memory))
+    docker("compose", "-p", bench.name, "-f", str(bench.file), "down", "-v", check=False)
+    bench.up()
+    with pytest.raises(ModuleFailed, match="with a mount of type tmpfs and cannot be read as a folder"):
+        bench.run(remove_volumes=True, date="20251203")
+    assert docker("inspect", "-f", "{{.State.Status}}", f"{bench.name}-server") == "running"

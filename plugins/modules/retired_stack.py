@@ -146,11 +146,12 @@ containers:
 memory:
   description:
     - Megabytes. C(stack_mb) is what C(docker stats) showed of the stack, C(expected_mb) the expectation.
-    - C(available_before_mb) and C(available_after_mb) are the host's, as C(free) shows them; the latter is null where
+    - C(available_before_mb) and C(available_after_mb) are the host's, as C(free) shows them, C(freed_mb) is the latter
+      less the former, which also what else runs on the host makes larger or smaller; both are null where
       nothing was removed.
   returned: with O(state=retired)
   type: dict
-  sample: {"stack_mb": 812, "expected_mb": 809, "available_before_mb": 1610, "available_after_mb": 2431}
+  sample: {"stack_mb": 812, "expected_mb": 809, "available_before_mb": 810, "available_after_mb": 1631, "freed_mb": 821}
 """
 
 import datetime

@@ -75,7 +75,11 @@ class RetiredStack:
         self._volumes |= set(live.volumes)
         if self._live is None:
             self._seen = list(live.containers)
-            self._memory = {"available_before_mb": megabytes(reading.available_memory()), "available_after_mb": None}
+            self._memory = {
+                "available_before_mb": megabytes(reading.available_memory()),
+                "available_after_mb": None,
+                "freed_mb": None,
+            }
         self._live = live
         return self._view(live)
 
@@ -281,7 +285,9 @@ class RetiredStack:
             still = sorted(set(reading.usage(self._docker)) & {name_of(one) for one in self._seen})
             if still:
                 raise ReadBackError(f"docker stats still shows {', '.join(still)}")
-            self._memory["available_after_mb"] = megabytes(reading.available_memory())
+            after = megabytes(reading.available_memory())
+            self._memory["available_after_mb"] = after
+            self._memory["freed_mb"] = after - self._memory["available_before_mb"]
         return state
 
     def result(self, _state: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import engine
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import resource
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire import look, resource
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._retire.volumes import sha256
 
 from tests.support.fake_stack import FakeStack, Killed
@@ -83,6 +83,14 @@ def test_the_memory_is_that_before_the_run_that_was_killed(retire: Run, stack: F
     stack.die_at = None
     stack.memory = "1MiB / 2GiB"
     assert retire(date="20251203")["memory"]["stack_mb"] == 810
+
+
+def test_what_was_freed_is_what_there_is_more(retire: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retire(check=True)["memory"]["freed_mb"] is None
+    free = iter([100 * 2**20, 100 * 2**20, 900 * 2**20])
+    monkeypatch.setattr(look, "available_memory", lambda: next(free))
+    memory = retire()["memory"]
+    assert (memory["available_before_mb"], memory["available_after_mb"], memory["freed_mb"]) == (100, 900, 800)
 
 
 def test_less_than_half_of_the_expected_memory_is_a_warning(retire: Run, stack: FakeStack) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json as jsonlib
 import random
 import threading
+from collections.abc import Callable
 from typing import Any, Optional
 from urllib.parse import unquote
 
@@ -174,6 +175,21 @@ class Transport:
             if self.writes == self.dies:
                 raise Killed
         return Answer(method, path, 200, {}, jsonlib.dumps({"result": result}))
+
+
+class Interrupted(Transport):
+    """Something else happens once, after the first write of that path."""
+
+    def __init__(self, memory: Memory, path: str, act: Callable[[], object]) -> None:
+        super().__init__(memory)
+        self.path, self.act = path, act
+
+    def request(self, method: str, path: str, **args: Any) -> Answer:
+        answer = super().request(method, path, **args)
+        if path == self.path and method != "GET":
+            self.path = ""
+            self.act()
+        return answer
 
 
 def once(memory: Memory, row: dict[str, Any], transport: Optional[Transport] = None) -> dict[str, Any]:

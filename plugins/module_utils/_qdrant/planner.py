@@ -95,6 +95,14 @@ def _refuse_names(desired: Desired, world: World) -> None:
             f"name is {desired.name!r}, which is an alias of {target!r} on the server; "
             f"declare {target!r}, or remove the alias with qdrant_alias"
         )
+    for alias in desired.aliases or () if desired.present and current is not None else ():
+        to = world.aliases.get(alias, "")
+        if version_of(desired.name, to) > version_of(desired.name, current or ""):
+            raise StackError(
+                f"{desired.name}: alias {alias} serves {to}, which is newer than {current}, which the name "
+                f"{desired.name} serves, so nothing was touched; point both to the one that has the points that are "
+                "needed, with qdrant_alias"
+            )
     foreign = {alias: to for alias, to in world.marks(desired.name).items() if not version_of(desired.name, to)}
     for alias, to in foreign.items() if desired.on_immutable == "rebuild" else ():
         raise StackError(

@@ -161,7 +161,8 @@ def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
     name, old = desired.name, live.physical
     mine, filled = _taken_over(name, target, world), filled_alias(name, world.run)
     wanted = replace(desired, aliases=tuple(sorted({*(desired.aliases or ()), *world.readers(name, old)})))
-    begin = {"first": [renamed(mine, filled)], "mark": mine, "source": old}
+    begin: dict[str, Any] = {"first": [renamed(mine, filled)], "mark": mine, "source": old}
+    begin["from"] = {alias: world.aliases.get(alias) for alias in wanted.aliases or ()}
     if not desired.drop_old:
         said = f"mark {target} as finished"
         end = [{"delete_alias": {"alias_name": filled}}]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
@@ -247,6 +247,7 @@ class Collections:
     def _change_aliases(self, name: str, args: dict[str, Any]) -> None:
         source = args.get("source")
         if source is not None:
+            self._refuse_moved(source, args["from"])
             now = self.client.count(source)
             if now != self.copied[source]:
                 raise StackError(
@@ -256,6 +257,21 @@ class Collections:
         self._claimed(name, args["actions"], args.get("mark"))
         if args.get("alone"):
             self._refuse_company(name, args["alone"])
+
+    def _refuse_moved(self, source: str, pointed: Mapping[str, Optional[str]]) -> None:
+        """:raises StackError: when readers are not where they were when their move was decided"""
+        aliases = self.client.aliases()
+        if source in aliases:
+            raise StackError(
+                f"{source} is an alias of {aliases[source]} now, so another run has moved its readers and this one "
+                "moves none; run again when that has ended"
+            )
+        for alias, to in sorted(pointed.items()):
+            if aliases.get(alias) != to:
+                raise StackError(
+                    f"alias {alias} points to {aliases.get(alias, 'nothing')} now and pointed to {to or 'nothing'} "
+                    "when this run looked, so no reader was moved; run again when whoever moved it has ended"
+                )
 
     def _refuse_company(self, name: str, mine: str) -> None:
         """Two runs may have found the same collection without a mark: of two marks, at most the first stays."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import transfer
 
-from tests.support.overlapping import Memory, Turns, once, until_settled
+from tests.support.overlapping import Interrupted, Memory, Turns, once, until_settled
 
 DOT = {"size": 4, "distance": "Dot"}
 EUCLID = {**DOT, "distance": "Euclid"}
@@ -48,3 +49,24 @@ def test_the_points_stay_whoever_comes_when(wanted: dict[str, Any], name: str, r
         made = server.collections[server.aliases[name]]
         assert (made["body"]["vectors"], [*made["indexes"]]) == (EUCLID, ["n"]), (seed, turns.trace)
         assert not [alias for alias in server.aliases if "__" in alias], (seed, turns.trace, server.aliases)
+
+
+def test_readers_that_another_run_moved_stay_where_they_are() -> None:
+    server = memory(aliases=["live"])
+    other = Interrupted(server, "/collections/p__v2", lambda: once(server, ALIAS))
+    with pytest.raises(StackError, match="p is an alias of p__v3 now, so another run has moved its readers"):
+        once(server, {**ALIAS, "vectors": MANHATTAN}, other)
+    assert (server.aliases["live"], server.aliases["p"]) == ("p__v3", "p__v3")
+    assert until_settled(server, ALIAS) <= 2
+
+
+def test_readers_of_a_newer_version_are_not_moved_back() -> None:
+    server = memory(aliases=["live"])
+    once(server, ALIAS)
+    once(server, {**KEPT, "vectors": MANHATTAN})
+    server.aliases["p"] = "p__v2"
+    server.put("live", POINTS + 5)
+    for wanted in (ALIAS, {**KEPT, "vectors": MANHATTAN}, {"name": "p", "vectors": EUCLID, "aliases": ["live"]}):
+        with pytest.raises(StackError, match="alias live serves p__v3, which is newer than p__v2, which the name p"):
+            once(server, wanted)
+    assert server.points("live") == POINTS + 5

@@ -15,6 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
 
 _KEY = r'(?:"[^"\\]+"|[\w-]+)'
 PAYLOAD_PATH = re.compile(rf"{_KEY}(?:\.{_KEY}|\[\d*\])*")
+MARK_NAME = re.compile(r".+__(recreating|filled(_[0-9a-f]+)?|building_.*)", re.DOTALL)
 SINCE: dict[str, schema.Version] = {
     "metadata": schema.METADATA,
     "strict_mode_config": schema.STRICT_MODE,
@@ -76,6 +77,8 @@ def _refuse_twice(where: str, names: Iterable[str], way_out: str) -> None:
 def _desired(given: Mapping[str, Any]) -> Desired:
     name = checked_name(spec.text("name", given.get("name")))
     row = spec.normal(name, given, COLLECTION_SPEC)
+    if row["state"] == "present":
+        _refuse_marks(name, row)
     _refuse_both(name, row)
     if row["drop_old"] and row["on_immutable"] != "rebuild":
         raise StackError(
@@ -107,6 +110,22 @@ def _desired(given: Mapping[str, Any]) -> Desired:
         confirm_data_loss=row["confirm_data_loss"],
         backup=row["backup"],
     )
+
+
+def _refuse_marks(name: str, row: Mapping[str, Any]) -> None:
+    """What rebuilds and recreations call their own is nobody else's; what they left may be removed by its name."""
+    for option, given in (("name", name), *(("aliases", alias) for alias in row["aliases"] or ())):
+        if MARK_NAME.fullmatch(str(given)):
+            raise StackError(
+                f"{name}: {option} has {given!r}, a name that rebuilds and recreations give to what they have not "
+                "ended; write another name"
+            )
+    for key in row["metadata"] or {}:
+        if str(key).startswith("planner_memory_"):
+            raise StackError(
+                f"{name}: metadata has {key!r}, and what begins with planner_memory_ is what rebuilds and recreations "
+                "note there; write another key"
+            )
 
 
 def _refuse_both(name: str, row: Mapping[str, Any]) -> None:

@@ -46,7 +46,13 @@ def refuse(desired: Iterable[Desired], world: World) -> None:
                     f"touched; set confirm_data_loss: {one.name} if that is meant",
                     immutable=[_row(one, live, change) for change in different],
                 )
-            _refuse_long(one.name, "recreate", live.physical + RECREATING)
+            note = live.physical + RECREATING
+            _refuse_long(one.name, "recreate", note)
+            if note in world.names and note not in world.notes(one.name):
+                raise StackError(
+                    f"{one.name}: a recreation keeps what it has to make again in {note}, which is a collection of "
+                    "somebody else on the server, so nothing was touched; give that another name"
+                )
         elif different and one.on_immutable == "rebuild":
             _refuse_rebuild(one, live, world, different)
         else:

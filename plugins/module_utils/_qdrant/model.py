@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional
+from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import schema
@@ -29,6 +29,9 @@ SOURCE_MARK = "planner_memory_rebuilt_from"
 COUNT_MARK = "planner_memory_rebuilt_points"
 # What the empty collection is called that keeps what a recreation has to make again.
 RECREATING = "__recreating"
+# In its metadata: of which collection. Without it a collection of that name is somebody's own.
+NOTE_MARK = "planner_memory_recreating"
+OWN_MARKS = (SOURCE_MARK, COUNT_MARK, NOTE_MARK)
 # Sections of which the server keeps what a PATCH does not name.
 MERGED = {"hnsw_config": schema.HNSW, "optimizers_config": schema.OPTIMIZERS, "strict_mode_config": schema.STRICT}
 
@@ -153,14 +156,12 @@ class World:
 
     def notes(self, name: str) -> list[str]:
         """What recreations that have not ended keep everything in that is to be made again."""
-        found = [one for one in self.names if one.startswith(name) and one.endswith(RECREATING)]
-        bases = {one: one[: -len(RECREATING)] for one in found}
-        return sorted(one for one, base in bases.items() if base == name or version_of(name, base))
+        return [one for one in note_names(name, self.names) if one in self.others and is_note(self.others[one])]
 
     def unmade(self, name: str) -> Optional[str]:
         """What a recreation deleted and had no time to make again."""
         bases = [one[: -len(RECREATING)] for one in self.notes(name)]
-        return next((base for base in bases if base not in self.names), None)
+        return next((base for base in bases if base not in self.names and base not in self.aliases), None)
 
 
 def building_alias(name: str, run: str) -> str:
@@ -183,6 +184,17 @@ def is_filled(name: str, alias: str) -> bool:
 
 def is_mark(name: str, alias: str) -> bool:
     return is_filled(name, alias) or re.fullmatch(re.escape(name) + "__building_[0-9a-f]+", alias) is not None
+
+
+def note_names(name: str, names: Iterable[str]) -> list[str]:
+    """Which of these names notes of recreations of a collection would have; ``is_note`` knows which are."""
+    found = [one for one in names if one.startswith(name) and one.endswith(RECREATING)]
+    bases = {one: one.removesuffix(RECREATING) for one in found}
+    return sorted(one for one, base in bases.items() if base == name or version_of(name, base))
+
+
+def is_note(live: Live) -> bool:
+    return NOTE_MARK in live.metadata
 
 
 def version_of(name: str, collection: str) -> int:

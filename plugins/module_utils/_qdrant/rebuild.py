@@ -14,6 +14,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.immutable import found, whole
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
     COUNT_MARK,
+    OWN_MARKS,
     PATCH_ONLY_PARAMS,
     SOURCE_MARK,
     Desired,
@@ -24,6 +25,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     is_mark,
     version_of,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.recreate import leftovers
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.removal import (
     abandoned,
     backups,
@@ -43,9 +45,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 
 
 def rebuilding(desired: Desired, live: Live, world: World) -> Made:
+    # What a recreation that was cut off has noted goes into the copy, and its note ends with the rebuild.
+    desired, noted = leftovers(desired, live, world)
     old = live.physical
     complete = whole(desired, live)
-    notes = {key: value for key, value in (complete.metadata or {}).items() if key != COUNT_MARK}
+    notes = {key: value for key, value in (complete.metadata or {}).items() if key not in OWN_MARKS}
     complete = replace(complete, metadata={**notes, SOURCE_MARK: old})
     target, useless = _target(desired, complete, live, world)
     spare = [one for one in filled_copies(desired.name, old, world) if one not in (target, *useless)]
@@ -81,7 +85,13 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
         )
     said += [_spare(desired.name, one, world) for one in spare]
     gone = (*made.gone, *(one for one in useless if one != target))
-    return replace(made, steps=[*steps, *made.steps], gone=gone, said=[*said, *made.said])
+    return replace(
+        made,
+        steps=[*steps, *made.steps],
+        tail=[*noted.tail, *made.tail],
+        gone=gone,
+        said=[*said, *noted.said, *made.said],
+    )
 
 
 def _unlearns_length(desired: Desired, name: str, live: Mapping[str, Any]) -> bool:

@@ -16,10 +16,10 @@ from typing import Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant import patch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.immutable import found, whole
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import (
-    COUNT_MARK,
+    NOTE_MARK,
+    OWN_MARKS,
     PATCH_ONLY_PARAMS,
     RECREATING,
-    SOURCE_MARK,
     Desired,
     Live,
     World,
@@ -36,7 +36,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 def recreating(desired: Desired, live: Live, world: World) -> Made:
     name, note = live.physical, live.physical + RECREATING
     complete = _anew(desired, live)
-    kept = world.others.get(note)
+    kept = world.others[note] if note in world.notes(desired.name) else None
     wanted = _with_aliases(desired, world, name, note)
     steps = []
     if desired.backup:
@@ -48,10 +48,11 @@ def recreating(desired: Desired, live: Live, world: World) -> Made:
         steps += [*alias_steps(replace(desired, aliases=back), name, world), *_dropped(note, kept)]
         world = replace(world, aliases={**world.aliases, **dict.fromkeys(back, name)})
         kept = None
+    noted = replace(complete, metadata={**(complete.metadata or {}), NOTE_MARK: name})
     if kept is None:
-        steps += creation(complete, note)
+        steps += creation(noted, note)
     else:
-        steps += [*patch.steps(complete, kept), *index_changes(complete, kept)]
+        steps += [*patch.steps(noted, kept), *index_changes(noted, kept)]
     pointing = tuple(world.readers(desired.name, name))
     steps += alias_steps(replace(desired, aliases=pointing), note, world)
     words = f"delete collection {name} ({live.points} points)"
@@ -64,7 +65,7 @@ def recreating(desired: Desired, live: Live, world: World) -> Made:
 def _anew(desired: Desired, live: Live) -> Desired:
     """All that is there but points, and the notes of where those came from."""
     complete = whole(desired, live)
-    notes = {key: value for key, value in (complete.metadata or {}).items() if key not in (SOURCE_MARK, COUNT_MARK)}
+    notes = {key: value for key, value in (complete.metadata or {}).items() if key not in OWN_MARKS}
     return replace(complete, metadata=notes or None)
 
 
@@ -92,9 +93,9 @@ def completed(desired: Desired, world: World, collection: str) -> Made:
 def leftovers(desired: Desired, live: Live, world: World) -> tuple[Desired, Made]:
     """A recreation that was cut off at any other place: what it still has to put back, and the end of its note."""
     note = live.physical + RECREATING
-    kept = world.others.get(note)
-    if kept is None:
+    if note not in world.notes(desired.name):
         return desired, Made([], live.physical)
+    kept = world.others[note]
     more = {key: getattr(kept, key) for key in PATCH_ONLY_PARAMS if getattr(desired, key) is None}
     fuller = replace(
         _with_aliases(desired, world, note),

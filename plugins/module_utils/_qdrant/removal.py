@@ -26,7 +26,7 @@ def removal(desired: Desired, live: Optional[Live], world: World) -> list[Operat
     current = live.physical if live else ""
     behind = left_behind(desired, world, live) if live else []
     old = sorted({*behind, *({name} & world.names)} - {current})
-    begun = [*marked_copies(name, current, world), *(one for one in world.notes(name) if one in world.others)]
+    begun = [*marked_copies(name, current, world), *world.notes(name)]
     points = (live.points if live else 0) + sum(points_of(one, world) for one in [*old, *begun])
     if points and desired.confirm_data_loss != name:
         raise StackError(

@@ -30,6 +30,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     Live,
     World,
     live_from_info,
+    note_names,
     version_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.rebuild import renamed
@@ -91,7 +92,10 @@ class Collections:
             self.world = World(run=self.run)
             return planner.view(self.desired, self.world)
         world = World(names, self.client.aliases() if self._aliases_matter(names) else {}, run=self.run)
-        self.world = replace(world, live=self._live(world), others=self._others(world))
+        candidates = {name for one in self.desired for name in note_names(one.name, names)}
+        world = replace(world, others=self._read(candidates))
+        world = replace(world, live=self._live(world))
+        self.world = replace(world, others={**world.others, **self._others(world)})
         return planner.view(self.desired, self.world)
 
     def _aliases_matter(self, names: frozenset[str]) -> bool:
@@ -124,15 +128,17 @@ class Collections:
         wanted: set[str] = set()
         for one in self.desired:
             current = world.current(one)
-            wanted |= {*world.notes(one.name)}
             if one.present and one.on_immutable != "rebuild" and current is not None:
                 continue
             wanted |= {*world.marks(one.name).values()} & world.names
             if current is not None:
                 wanted |= {*world.versions(one.name), *olds(one, world, current)} - {current}
+        return self._read(wanted - {*world.others})
+
+    def _read(self, names: Iterable[str]) -> dict[str, Live]:
         return {
             name: replace(live_from_info(self.client.collection(name), name), points=self.client.count(name))
-            for name in sorted(wanted)
+            for name in sorted(names)
         }
 
     def plan(self, current: Any) -> Plan:

@@ -154,3 +154,51 @@ def test_a_server_that_is_too_old_for_the_copy_is_asked_first(
         ):
             run(server, wanted, check=check)
     assert (server.everything(), server.writes) == (before, [])
+
+
+def test_a_rebuild_takes_along_what_a_recreation_had_noted(server: StandIn) -> None:
+    filled(server, aliases=["live"], payload_indexes={"kind": "keyword"})
+    recreate = {"name": "c", "vectors": {**SMALL, "distance": "Euclid"}, "on_immutable": "recreate"}
+    # A snapshot, the note, its index, its alias.
+    killed(server, 3, {**recreate, "confirm_data_loss": "c"})
+    assert server.everything()["aliases"] == [("live", "c__recreating")]
+    law(server, {**REBUILD, "aliases": None, "drop_old": True})
+    assert list(server.everything()["collections"]) == ["c__v2"]
+    assert server.everything()["aliases"] == [("c", "c__v2"), ("live", "c__v2")]
+    assert (count(server, "live"), [*server.result("GET", "/collections/live")["payload_schema"]]) == (30, ["kind"])
+
+
+def test_a_collection_that_only_has_the_name_of_a_note_is_left_alone(server: StandIn) -> None:
+    filled(server, payload_indexes={"kind": "keyword"})
+    _foreign(server, "c__recreating")
+    before = server.everything()
+    assert run(server, {"name": "c", "vectors": SMALL})["changed"] is False
+    recreate = {"name": "c", "vectors": {**SMALL, "size": 3}, "on_immutable": "recreate", "confirm_data_loss": "c"}
+    with pytest.raises(StackError, match="in c__recreating, which is a collection of somebody else on the server"):
+        run(server, recreate)
+    assert server.everything() == before
+    law(server, {"name": "c", "state": "absent", "confirm_data_loss": "c"})
+    assert list(server.everything()["collections"]) == ["c__recreating"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_copy_that_was_begun_for_another_declaration_is_made_anew(server: StandIn, number: int) -> None:
+    filled(server, aliases=["live"])
+    killed(server, number, REBUILD)
+    law(server, {**REBUILD, "hnsw_config": {"m": 40}, "metadata": {"own": 1}})
+    shown = server.result("GET", "/collections/live")["config"]
+    assert (shown["hnsw_config"]["m"], shown["metadata"]["own"], count(server, "live")) == (40, 1, 30)
+
+
+def test_a_copy_of_another_source_is_made_anew(server: StandIn) -> None:
+    filled(server, aliases=["live"])
+    run(server, REBUILD)
+    euclid = {**REBUILD, "vectors": {**SMALL, "distance": "Euclid"}}
+    killed(server, 2, euclid)
+    _alias(server, "live", "c")
+    server.result("PUT", "/collections/c__v2/points?wait=true", {"points": [{"id": 99, "vector": [1, 1, 1, 1]}]})
+    run(server, {**euclid, "drop_old": True})
+    found = server.everything()
+    assert found["collections"]["c__v3"]["config"]["metadata"]["planner_memory_rebuilt_from"] == "c"
+    # What was never copied stays.
+    assert (list(found["collections"]), count(server, "c__v2"), count(server, "live")) == (["c__v2", "c__v3"], 31, 30)

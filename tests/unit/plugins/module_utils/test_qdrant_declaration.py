@@ -114,3 +114,19 @@ def test_paths_of_payload_fields(path: str) -> None:
     stopwords = {"languages": ["german"], "custom": ["x"]}
     index = {"type": "text", "stopwords": stopwords, "stemmer": {"type": "snowball", "language": "german"}}
     assert desired(payload_indexes={path: index}).payload_indexes == {path: index}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "p__recreating"},
+        {"name": "p__filled"},
+        {"name": "p__building_0a"},
+        {"name": "p", "aliases": ["q__filled_0a"]},
+        {"name": "p", "metadata": {"planner_memory_rebuilt_from": "q"}},
+    ],
+)
+def test_what_rebuilds_call_their_own_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(StackError, match=r"rebuilds and recreations .*; write another"):
+        desired_from_params({"collections": [given]})
+    desired_from_params({"collections": [{"name": given["name"], "state": "absent"}]})

@@ -146,10 +146,14 @@ options:
       - Points that are added or deleted while V(rebuild) copies are noticed by their number, which is compared after
         the copy and once more before the aliases move; then no reader is moved. A payload or vector that is changed
         in place meanwhile is not noticed, and the copy may have the old one. Stop what writes, or let it write both.
-      - One V(rebuild) of a collection at a time comes to its end. The copy has an alias C(NAME__building_ID) until it
-        is filled; who goes on with a copy that was left unfinished takes that alias over, and the other run fails.
+      - One V(rebuild) of a collection at a time comes to its end; the others fail and say so. The copy has an alias
+        C(NAME__building_ID) until it is filled, and C(NAME__filled_ID) until the old collection is gone. A later run
+        makes its own copy of what was left unfinished, under the next number, and deletes the other one afterwards.
+        It goes on with a filled copy, or leaves that alone; only once its original is gone is it deleted.
+      - Names like these, and keys of O(metadata) that begin with C(planner_memory_), cannot be declared.
       - V(recreate) deletes the collection and makes it anew without its points. O(confirm_data_loss) must say so a
-        second time. Meanwhile an empty collection C(NAME__recreating) keeps what it has besides, and its aliases.
+        second time. Meanwhile an empty collection C(NAME__recreating) keeps what it has besides, and its aliases; it
+        is known by C(planner_memory_recreating) in its metadata, which needs Qdrant 1.16.
       - After V(rebuild), go on declaring O(aliases). Without them the declared name is the old collection as long as it
         is there; a warning says so.
       - Both make a snapshot first; see O(backup).

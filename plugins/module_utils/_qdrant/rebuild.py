@@ -57,9 +57,8 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
     steps: list[Operation] = []
     if desired.backup:
         steps.append(Operation("snapshot", old, f"snapshot collection {old} ({live.points} points)"))
-    for one in useless:
-        steps += abandoned(desired, one, live.points, world)
-    fresh = target not in world.names or target in useless
+    tail = [step for one in useless for step in abandoned(desired, one, live.points, world)]
+    fresh = target not in world.names
     steps += [*([create] if fresh else []), _begin(desired, target, world, fresh), *indexes]
     words = f"copy {live.points} points from {old} to {target} and compare the counts"
     steps.append(Operation("copy", target, words, {"source": old}))
@@ -84,11 +83,11 @@ def rebuilding(desired: Desired, live: Live, world: World) -> Made:
             "which keeps whole numbers from 0 to 255 and makes such of all others"
         )
     said += [_spare(desired.name, one, world) for one in spare]
-    gone = (*made.gone, *(one for one in useless if one != target))
+    gone = (*made.gone, *useless)
     return replace(
         made,
         steps=[*steps, *made.steps],
-        tail=[*noted.tail, *made.tail],
+        tail=[*noted.tail, *made.tail, *tail],
         gone=gone,
         said=[*said, *noted.said, *made.said],
     )
@@ -111,11 +110,9 @@ def _target(desired: Desired, complete: Desired, live: Live, world: World) -> tu
         if world.others[one].points <= live.points and _fits(complete, world.others[one]):
             return one, unfinished(name, live.physical, world)
     begun = unfinished(name, live.physical, world)
-    for one in begun:
-        if version_of(name, one) > version_of(name, live.physical):
-            # Points may have gone from the source since they were copied, and what the copy was to be may have
-            # changed, so it begins anew.
-            return one, begun
+    # Points may have gone from the source since they were copied, and what the copy was to be may have changed, so no
+    # copy that was begun is gone on with. Nor does another one get its name: whoever still wants to delete it would
+    # delete that.
     taken = {*world.names, *world.aliases, *(desired.aliases or ())}
     highest = max([version_of(name, one) for one in taken] + [1])
     for number in range(version_of(name, live.physical) + 1, highest + 1):
@@ -188,11 +185,10 @@ def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
     )
     behind = _droppable(desired, world, live)
     gone = tuple(sorted({old, *behind}))
+    held = (filled, *(wanted.aliases or ()))
     # Of the one that is copied there is a snapshot already.
     dropped = [
-        replace(step, args={**step.args, "copied": True, "copy": target, "held": filled})
-        if step.target == old
-        else replace(step, args={**step.args, "copy": target, "held": filled})
+        replace(step, args={**step.args, "copied": step.target == old, "copy": target, "held": held})
         for step in deletions(gone, world)
     ]
     return Made(

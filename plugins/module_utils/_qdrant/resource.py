@@ -239,8 +239,16 @@ class Collections:
             ) from None
 
     def _copy(self, source: str, target: str) -> None:
-        carry(self.client, source, target)
-        there, here = self.client.count(source), self.client.count(target)
+        try:
+            carry(self.client, source, target)
+            there, here = self.client.count(source), self.client.count(target)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            raise StackError(
+                f"{source} or its copy {target} is not there any more, so another run has ended it ({error}); no "
+                "reader was moved; run again when that has ended"
+            ) from None
         if there != here:
             raise StackError(
                 f"{source} has {there} points and {target} {here} after the copy, so no reader was moved; "
@@ -311,8 +319,9 @@ class Collections:
         reason = moved_on(name, args["aliases"], planned, aliases, self._points(name))
         if args.get("copy") and not reason:
             held, copied = self.client.count(args["copy"]), max(self.copied.values())
-            if aliases.get(args["held"]) != args["copy"]:
-                reason = f"alias {args['held']} does not point to its copy {args['copy']} any more"
+            lost = [alias for alias in args["held"] if aliases.get(alias) != args["copy"]]
+            if lost:
+                reason = f"alias {', '.join(lost)} does not point to its copy {args['copy']} any more"
             elif held < copied:
                 reason = f"its copy {args['copy']} holds {held} points and held {copied} before"
         if reason:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -327,7 +328,7 @@ def test_a_run_that_is_killed_after_any_write_is_completed_by_the_next(folder: P
     whole = _scene(folder / "whole", create)
     run(whole, wanted)
     writes, expected = len(whole.writes), _lasting(whole)
-    points = {name: count(whole, name) for name in expected["collections"]}
+    points = {shown["points_count"] for shown in expected["collections"].values()}
     whole.store.close()
     assert writes > 1
     # Killed after one write is killed before the next; after the last one is before anything is read back.
@@ -341,14 +342,14 @@ def test_a_run_that_is_killed_after_any_write_is_completed_by_the_next(folder: P
         assert run(server, wanted)["changed"] is False
         found = _lasting(server)
         assert found == expected, f"killed at write {number}"
-        assert {name: count(server, name) for name in found["collections"]} == points
+        assert {count(server, name) for name in server.everything()["collections"]} == points
         server.store.close()
         shutil.rmtree(folder / f"{number}")
 
 
 def _lasting(server: StandIn) -> dict[str, Any]:
-    """Everything but what depends on how the engine has laid out its files."""
-    found = server.everything()
+    """Everything but what depends on how the engine has laid out its files, and which version a copy is."""
+    found = json.loads(json.dumps(server.everything()).replace("c__v3", "c__v2"))
     for shown in found["collections"].values():
         for key in ("segments_count", "indexed_vectors_count"):
             shown.pop(key, None)

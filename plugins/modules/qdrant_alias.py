@@ -15,7 +15,8 @@ author:
 description:
   - Keeps aliases that live apart from a declared collection; M(bestviable.planner_memory.qdrant_collection) keeps those
     that belong to one.
-  - All changes of a run are one atomic call, so no reader ever finds an alias missing that is moved.
+  - All changes of a run are one call, in which an alias that moves is overwritten, so no reader ever finds an alias
+    missing that is moved.
 extends_documentation_fragment:
   - bestviable.planner_memory.qdrant
   - bestviable.planner_memory.qdrant.path

@@ -140,7 +140,7 @@ options:
       - What to do about a difference that Qdrant cannot change in place.
       - V(fail) changes nothing and lists field, live value, wanted value and the number of points that would be lost.
       - V(rebuild) makes a second collection C(NAME__vN) with everything that is declared and everything else that is
-        there, copies the points, compares the counts, waits until it is green, and moves all aliases in one atomic
+        there, copies the points, compares the counts, waits until it is green, and moves all aliases in one
         call. Readers of an alias notice nothing. The old collection stays until O(drop_old). Points cannot be copied
         where the size of a vector changes.
       - Points that are added or deleted while V(rebuild) copies are noticed by their number, which is compared after

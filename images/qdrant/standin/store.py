@@ -193,12 +193,14 @@ class Store:
             return True
 
     def change_aliases(self, actions: list[dict[str, Any]]) -> None:
-        """All actions or none."""
+        """One after the other, as the server does: what was done before one that fails stays done."""
         with self.lock:
             new = dict(self.aliases)
-            for action in actions:
-                self._change_alias(new, action)
-            self._set_aliases(new)
+            try:
+                for action in actions:
+                    self._change_alias(new, action)
+            finally:
+                self._set_aliases(new)
 
     def _change_alias(self, aliases: dict[str, str], action: dict[str, Any]) -> None:
         kind, args = next(iter(action.items()))

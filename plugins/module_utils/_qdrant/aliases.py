@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Aliases that live apart from a declared collection: one listing, one atomic call."""
+"""Aliases that live apart from a declared collection: one listing, one call."""
 
 from __future__ import annotations
 
@@ -64,9 +64,8 @@ class Aliases:
         words = []
         for one in different:
             is_now = current[one.name]
-            if is_now is not None:
-                actions.append({"delete_alias": {"alias_name": one.name}})
             if one.collection is None:
+                actions.append({"delete_alias": {"alias_name": one.name}})
                 words.append(f"delete alias {one.name} of {is_now}")
                 continue
             actions.append({"create_alias": {"collection_name": one.collection, "alias_name": one.name}})

@@ -75,7 +75,10 @@ class Client:
         return self._result("GET", "/aliases", by_alias)
 
     def change_aliases(self, actions: list[dict[str, Any]]) -> None:
-        """All of them or, when one cannot be, none."""
+        """One after the other; when one cannot be, those before it stay and those after it are not carried out.
+
+        ``create_alias`` moves an alias that is there.
+        """
         self._result("POST", "/collections/aliases", json={"actions": actions})
 
     def add_vector(self, name: str, vector: str, config: Mapping[str, Any]) -> None:
@@ -167,6 +170,14 @@ class Client:
             else:
                 raise
             raise ApiError(method, path, error.status, error.server_message, hint) from None
+
+
+def checked_url(url: str) -> str:
+    if not url.lower().startswith(("http://", "https://")):
+        if not url or "://" in url:
+            raise StackError(f"url is {url!r}; Qdrant's REST interface is reached by http:// or https://")
+        raise StackError(f"url is {url!r}, which has no scheme; write it as http://{url} or with https://")
+    return url
 
 
 def _path(name: str) -> str:

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible.module_utils.basic import env_fallback
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import TRANSPORT_SPEC, Http
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import (
+    Client,
+    checked_url,
+    explain,
+)
 
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "default": "http://127.0.0.1:6333", "fallback": (env_fallback, ["QDRANT_URL"])},
@@ -30,11 +33,7 @@ def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
         from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.sdk import Embedded
 
         return Embedded(params["path"], read_only=read_only)
-    url = params["url"]
-    if not url.lower().startswith(("http://", "https://")):
-        if not url or "://" in url:
-            raise StackError(f"url is {url!r}; Qdrant's REST interface is reached by http:// or https://")
-        raise StackError(f"url is {url!r}, which has no scheme; write it as http://{url} or with https://")
+    url = checked_url(params["url"])
     key = params["api_key"] or ""
     headers = {"api-key": key} if key else {}
     http = Http.from_params(url, params, headers=headers, read_only=read_only, secrets=[key], explain=explain)

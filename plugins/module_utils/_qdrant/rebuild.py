@@ -161,7 +161,7 @@ def renamed(old: str, new: str) -> dict[str, Any]:
 
 
 def _switch(desired: Desired, live: Live, target: str, world: World) -> Made:
-    """All aliases of the old collection in one atomic call, and, where that is asked, the end of the old one.
+    """All aliases of the old collection in one call, and, where that is asked, the end of the old one.
 
     The call begins with the mark: where another run has taken that over, nothing of it is carried out.
     """

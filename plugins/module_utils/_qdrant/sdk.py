@@ -24,7 +24,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     masked,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import Client, explain
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.client import (
+    Client,
+    checked_url,
+    explain,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.model import named
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.schema import Version
 
@@ -103,6 +107,7 @@ class SdkHttp:
 
 def connect_sdk(url: str, api_key: Optional[str], timeout: float, *, read_only: bool) -> Client:
     """A server, through Qdrant's own client."""
+    checked_url(url)
     made = library().QdrantClient
     with warnings.catch_warnings():
         # That a key goes over plain HTTP: so it does with every module, and on this host that is meant.

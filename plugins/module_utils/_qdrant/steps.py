@@ -66,7 +66,7 @@ def alias_steps(
     said: str = "",
     **more: Any,
 ) -> list[Operation]:
-    """One atomic call for all of a collection's aliases that point elsewhere or nowhere.
+    """One call for all of a collection's aliases that point elsewhere or nowhere.
 
     :param first: actions before these, ``last`` those after them, ``said`` both in words
     :param more: further arguments of the operation
@@ -77,8 +77,7 @@ def alias_steps(
         target = world.aliases.get(alias)
         if target == physical:
             continue
-        if target is not None:
-            actions.append({"delete_alias": {"alias_name": alias}})
+        # An alias that is there moves: between a deletion and a creation that fails it would be lost.
         actions.append({"create_alias": {"collection_name": physical, "alias_name": alias}})
         words.append(
             f"move alias {alias} from {target} to {physical}" if target else f"create alias {alias} of {physical}"

@@ -90,9 +90,10 @@ def main(argv: Optional[list[str]] = None) -> int:
 
     try:
         desired = desired_from_params({"collections": definitions(asked.definitions, asked.only)})
-        for option, seconds in (("--timeout", asked.timeout), ("--wait-timeout", asked.wait_timeout)):
-            if not seconds > 0:
-                raise ValueError(f"{option} is {seconds:g}; it is a number of seconds above 0")
+        if not asked.timeout > 0:
+            raise ValueError(f"--timeout is {asked.timeout:g}; it is a number of seconds above 0")
+        if not asked.wait_timeout >= 0:
+            raise ValueError(f"--wait-timeout is {asked.wait_timeout:g}; it is 0 or more seconds")
     except (ValueError, StackError) as error:
         return _told(MISUSED, error)
     try:

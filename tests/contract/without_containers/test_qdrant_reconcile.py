@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
-from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, law, run
+from tests.support.collections_law import POINTS, REBUILD, SMALL, count, filled, law, resource, run
 from tests.support.standin import Killed, StandIn
 
 IN_PLACE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -263,6 +263,23 @@ def test_absent_removes_what_rebuilds_left_too(server: StandIn) -> None:
     gone = {"name": "c", "state": "absent", "aliases": ["live"], "confirm_data_loss": "c"}
     law(server, gone)
     assert server.everything() == {"collections": {}, "aliases": []}
+
+
+def test_alias_actions_are_carried_out_one_by_one_and_a_move_that_fails_loses_no_alias(server: StandIn) -> None:
+    run(server, {"name": "a", "vectors": SMALL, "aliases": ["live", "old"]}, {"name": "b", "vectors": SMALL})
+    actions = [
+        {"delete_alias": {"alias_name": "old"}},
+        {"create_alias": {"collection_name": "nowhere", "alias_name": "live"}},
+        {"create_alias": {"collection_name": "b", "alias_name": "new"}},
+    ]
+    assert server.send("POST", "/collections/aliases", {"actions": actions})[0] == 404
+    assert server.everything()["aliases"] == [("live", "a")]
+    planned = resource(server, {"name": "b", "vectors": SMALL, "aliases": ["live"]})
+    plan = planned.plan(planned.observe())
+    server.result("DELETE", "/collections/b")
+    with pytest.raises(StackError, match="404"):
+        planned.apply(plan.operations[0])
+    assert server.everything()["aliases"] == [("live", "a")]
 
 
 def test_an_alias_moves_in_one_call(server: StandIn) -> None:

@@ -93,7 +93,8 @@ def test_it_makes_the_specified_collections_once(script: Script, tmp_path: Path)
         (["--definitions", "/none/such"], 2, "/none/such cannot be read"),
         (["--path", "/dev/null/x"], 1, "which cannot be used"),
         (["--timeout", "0"], 2, "--timeout is 0; it is a number of seconds above 0"),
-        (["--wait-timeout", "nan"], 2, "--wait-timeout is nan; it is a number of seconds above 0"),
+        (["--wait-timeout", "nan"], 2, "--wait-timeout is nan; it is 0 or more seconds"),
+        (["--url", "ftp://127.0.0.1"], 1, "url is 'ftp://127.0.0.1'; Qdrant's REST interface is reached by http://"),
         (["--odd"], 2, "unrecognized arguments"),
     ],
 )

@@ -53,7 +53,6 @@ def test_all_changes_are_one_call() -> None:
     aliased(live="a", trial="a")
     listed("a", "b")
     actions = [
-        {"delete_alias": {"alias_name": "live"}},
         {"create_alias": {"collection_name": "b", "alias_name": "live"}},
         {"create_alias": {"collection_name": "a", "alias_name": "spare"}},
         {"delete_alias": {"alias_name": "trial"}},

@@ -97,7 +97,9 @@ def _refuse_names(desired: Desired, world: World) -> None:
         )
     for alias in desired.aliases or () if desired.present and current is not None else ():
         to = world.aliases.get(alias, "")
-        if version_of(desired.name, to) > version_of(desired.name, current or ""):
+        newer, live = world.others.get(to), world.live.get(desired.name)
+        same = newer is not None and live is not None and newer.points == live.points
+        if not same and version_of(desired.name, to) > version_of(desired.name, current or ""):
             raise StackError(
                 f"{desired.name}: alias {alias} serves {to}, which is newer than {current}, which the name "
                 f"{desired.name} serves, so nothing was touched; point both to the one that has the points that are "

@@ -44,17 +44,8 @@ def test_the_points_stay_whoever_comes_when(wanted: dict[str, Any], name: str, r
         server = memory(aliases=["live"] if name == "live" else None)
         turns = Turns(server, seed)
         turns.all([wanted] * runs, kills)
-        told = ""
-        try:
-            assert until_settled(server, wanted) <= 3, (seed, turns.trace)
-        except StackError as error:
-            told = str(error)
+        assert until_settled(server, wanted) <= 4, (seed, turns.trace)
         assert server.points(name) == POINTS, (seed, turns.trace, server.aliases)
-        if told:
-            # Two runs moved readers in the same moment: both copies are whole, and a person says which one it is.
-            assert "alias live serves p__v" in told and "which is newer than" in told, (seed, told)
-            assert server.points("p") == POINTS
-            continue
         made = server.collections[server.aliases[name]]
         assert (made["body"]["vectors"], [*made["indexes"]]) == (EUCLID, ["n"]), (seed, turns.trace)
         assert not [alias for alias in server.aliases if "__" in alias], (seed, turns.trace, server.aliases)

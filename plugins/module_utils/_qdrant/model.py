@@ -2,7 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is asked for and what is there, in one normal form."""
+"""What is asked for and what is there, in one normal form.
+
+What a collection of the name ``NAME`` or ``NAME__vN`` may be to a rebuild or a recreation, and who may delete it:
+
+========  =============================================  ==========================================================
+state     known by                                       deleted by
+========  =============================================  ==========================================================
+unmarked  no mark                                        nobody but its owner; an empty one that fits is gone on with
+building  alias ``NAME__building_RUN``                   whoever renames that alias first
+filled    alias ``NAME__filled_RUN``                     nobody while its source is there; by then as building
+old       the source in the metadata of a newer version  ``drop_old``, while the copy and its alias are there
+note      ``NAME__recreating`` with its key in metadata  whoever makes the collection again
+========  =============================================  ==========================================================
+
+No copy gets the name of one that is there, marked or not: whoever still wants to delete that would delete it.
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.
     Desired,
     Live,
     World,
+    note_names,
     version_of,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._qdrant.rebuild import (
@@ -133,7 +134,7 @@ def _present(desired: Desired, world: World) -> Made:
         if unmade is not None:
             return completed(desired, world, unmade)
         steps = [*creation(desired), *alias_steps(desired, desired.name, world)]
-        return Made(steps, desired.name, said=orphans(desired, world))
+        return Made(steps, desired.name, said=[*orphans(desired, world), *_unmarked_notes(desired, world)])
     if immutable.found(desired, live):
         make = rebuilding if desired.on_immutable == "rebuild" else recreating
         return make(desired, live, world)
@@ -142,6 +143,17 @@ def _present(desired: Desired, world: World) -> Made:
     made = left_over(desired, live, world)
     steps = [*patch.steps(fuller, live), *index_changes(fuller, live), *alias_steps(fuller, live.physical, world)]
     return Made(steps, live.physical, [*rest.tail, *made.tail], made.gone, [*rest.said, *made.said, *begun])
+
+
+def _unmarked_notes(desired: Desired, world: World) -> list[str]:
+    """Earlier versions of this code, and servers before 1.16, know notes by their names alone."""
+    return [
+        f"collection {desired.name}: {one} is left alone, for nothing in its metadata says that it is a note of a "
+        "recreation; if an earlier version of this collection left it, it has the indexes and aliases of what was "
+        "made anew: declare those, then delete it by its own name with state: absent"
+        for one in note_names(desired.name, world.names)
+        if one not in world.notes(desired.name)
+    ]
 
 
 def _refuse_served(desired: Desired, made: Made, world: World) -> None:

@@ -180,6 +180,13 @@ def test_a_collection_that_only_has_the_name_of_a_note_is_left_alone(server: Sta
     assert list(server.everything()["collections"]) == ["c__recreating"]
 
 
+def test_what_has_the_name_of_a_note_is_told_where_the_collection_is_missing(server: StandIn) -> None:
+    _foreign(server, "c__recreating")
+    told = run(server, {"name": "c", "vectors": SMALL})
+    assert "c__recreating is left alone, for nothing in its metadata says that it is a note" in told["warnings"][0]
+    assert count(server, "c__recreating") == 5
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_a_copy_that_was_begun_for_another_declaration_is_made_anew(server: StandIn, number: int) -> None:
     filled(server, aliases=["live"])

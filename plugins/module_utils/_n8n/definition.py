@@ -216,7 +216,8 @@ def changes(
 ) -> dict[str, tuple[Any, Any]]:  # fmt: skip
     """Every leaf in which two normal forms differ: path → (before, after); None where there is nothing.
 
-    A leaf that holds a secret on either side is shown on neither: what it replaces is mostly an older secret.
+    A leaf that holds a secret on either side is shown on neither: what it replaces is mostly an older secret. For the
+    same reason a node that goes is shown without its parameters where there are secrets.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         found: dict[str, tuple[Any, Any]] = {}
@@ -225,6 +226,8 @@ def changes(
         return found
     if before == after:
         return {}
+    if secrets and after is None and isinstance(before, Mapping) and "parameters" in before:
+        before = {**before, "parameters": DIFFERS}
     if holds(before, secrets) or holds(after, secrets):
         return {path: (None if before is None else DIFFERS, None if after is None else HIDDEN)}
     return {path: (readable(before), readable(after))}

@@ -17,6 +17,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 
 PATIENCE_SECONDS = 20.0
+# After a crash n8n finishes what it was publishing only when its lease of it has ended; seen: two minutes.
+LEASE_SECONDS = 180.0
 POLL_SECONDS = 0.2
 PROBE_METHODS = ("GET", "DELETE", "PATCH")
 SETTLED = ("published", "partial", "failed")
@@ -78,7 +80,7 @@ class Publisher:
             self._probe(name, path, methods)
 
     def _read_status(self, client: Any, name: str, live: Mapping[str, Any]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + LEASE_SECONDS
         while True:
             status = publication_status(client, live["id"])
             if status is None or status["status"] == "published":

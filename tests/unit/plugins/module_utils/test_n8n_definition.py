@@ -175,6 +175,12 @@ def test_changes_name_the_leaf_and_show_code_by_line() -> None:
     after = {"nodes": {"A": {"code": "a\nc", "same": 1}}}
     assert changes(before, after) == {"nodes.A.code": (["a", "b"], ["a", "c"]), "nodes.Gone": ({"x": 1}, None)}
     assert changes(before, before) == {}
+
+
+def test_a_node_that_goes_shows_no_older_secret() -> None:
+    before = {"nodes": {"Old name": {"type": "http", "parameters": {"url": "https://example.org/older-secret"}}}}
+    found = changes(before, {"nodes": {}}, secrets=["a-new-secret"])
+    assert found == {"nodes.Old name": ({"type": "http", "parameters": "*** (differs)"}, None)}
     assert readable({"a": ["x\ny", 1]}) == {"a": [["x", "y"], 1]}
 
 

@@ -259,6 +259,7 @@ def test_a_refusal_to_publish_names_the_workflow_and_what_was_done() -> None:
 @ordered
 def test_a_webhook_that_never_registers_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(publishing, "LEASE_SECONDS", 0.0)
     listing(draft(), credentials=[PG])
     publish()
     probe(NOT_YET)

@@ -40,8 +40,8 @@ options:
       - V(absent) deletes the collection, and what rebuilds left or did not finish. When there are points in it,
         O(confirm_data_loss) must say so a second time.
       - Whatever is deleted is counted once more just before. Where that is another number than when it was planned, or
-        an alias has been moved to it, it stays and the run fails. Qdrant has no call that deletes on a condition: what
-        is written in the milliseconds after that count is lost, so stop what writes to a collection that is to go.
+        an alias has been moved to it, it stays and the run fails. Qdrant has no call that deletes on a condition, so
+        what is written in the milliseconds after that count is lost; stop what writes to a collection that is to go.
     type: str
     choices: [present, absent]
     default: present

@@ -40,13 +40,15 @@ class Memory:
         self.call("PUT", f"/collections/{name}/points", {"points": points})
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        _, *parts = [unquote(part) for part in path.split("/")]
+        parts = [unquote(part) for part in path.split("/")][1:]
         if parts == ["collections"]:
             return {"collections": [{"name": name} for name in self.collections]}
         if parts == ["aliases"]:
             return {"aliases": [{"alias_name": one, "collection_name": to} for one, to in self.aliases.items()]}
         if parts == ["collections", "aliases"]:
-            return all([self._alias(path, *next(iter(action.items()))) for action in body["actions"]])
+            for action in body["actions"]:
+                self._alias(path, *next(iter(action.items())))
+            return True
         name, rest = parts[1], parts[2:]
         if not rest and method == "PUT":
             return self._create(path, name, body)
@@ -58,11 +60,11 @@ class Memory:
             raise ApiError(method, path, 404, f"Collection `{name}` doesn't exist!")
         return self._of(found, method, rest, body)
 
-    def _alias(self, path: str, kind: str, args: dict[str, str]) -> bool:
+    def _alias(self, path: str, kind: str, args: dict[str, str]) -> None:
         new = args.get("new_alias_name" if kind == "rename_alias" else "alias_name", "")
         if kind == "delete_alias":
             self.aliases.pop(new, None)
-            return True
+            return
         if new in self.collections:
             raise ApiError("POST", path, 409, f"Collection `{new}` already exists!")
         if kind == "create_alias" and args["collection_name"] not in self.collections:
@@ -71,7 +73,6 @@ class Memory:
             raise ApiError("POST", path, 404, f"Alias {args['old_alias_name']} does not exists!")
         to = args["collection_name"] if kind == "create_alias" else self.aliases.pop(args["old_alias_name"])
         self.aliases[new] = to
-        return True
 
     def _create(self, path: str, name: str, body: dict[str, Any]) -> bool:
         if name in self.collections or name in self.aliases:

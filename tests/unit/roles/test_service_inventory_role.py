@@ -19,14 +19,14 @@ DOCUMENT = "# Services\n\n### 1. Traefik\n\n**Container**: traefik  \n**Status**
 SECTION = """
 ### 2. valkey
 
-**Container**: valkey  
-**Image**: valkey/valkey:8.1.1  
-**Networks**: docker_syncbricks  
-**Limits**: 448m memory, 0.5 CPUs  
-**Health**: redis-cli ping every 10s  
-**Status**: Running  
-**Purpose**: Short-term memory cache  
-**Location**: /srv/valkey  
+**Container**: valkey \x20
+**Image**: valkey/valkey:8.1.1 \x20
+**Networks**: docker_syncbricks \x20
+**Limits**: 448m memory, 0.5 CPUs \x20
+**Health**: redis-cli ping every 10s \x20
+**Status**: Running \x20
+**Purpose**: Short-term memory cache \x20
+**Location**: /srv/valkey \x20
 """
 VALKEY = {
     "Name": "/valkey",

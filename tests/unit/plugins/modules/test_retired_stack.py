@@ -316,7 +316,7 @@ def test_an_unlabelled_container_that_differs_is_not_removed_without_a_trace(ret
 def test_an_unlabelled_container_that_is_the_same_goes_again(retire: Run, stack: FakeStack) -> None:
     for one in stack.containers.values():
         one["Config"]["Labels"] = {}
-    again = {name: one for name, one in stack.containers.items()}
+    again = dict(stack.containers)
     retire()
     stack.containers = again
     assert retire()["changed"] and list(stack.containers) == ["other"]

@@ -12,6 +12,7 @@ from typing import Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import (
     Statement,
     Token,
+    name_at,
     tokens,
 )
 
@@ -46,5 +47,4 @@ def concurrent_index(statement: Statement) -> Optional[ConcurrentIndex]:
         name = pieces[at].text
         at += 1
     at += 2 if words[at + 1] == "ONLY" else 1
-    table = [piece.text for piece in pieces[at : at + 3]]
-    return ConcurrentIndex(name, "".join(table) if table[1:2] == ["."] else "".join(table[:1]), once)
+    return ConcurrentIndex(name, name_at(pieces, at), once)

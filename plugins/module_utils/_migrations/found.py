@@ -10,7 +10,11 @@ from typing import Any, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import unquoted
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Token, tokens
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import (
+    Token,
+    name_at,
+    tokens,
+)
 
 _KINDS = frozenset({"TABLE", "INDEX", "VIEW", "SEQUENCE"})
 _REPLACED = frozenset({"VIEW", "FUNCTION", "PROCEDURE"})
@@ -53,17 +57,17 @@ class Things:
         if head[1:3] == ["OR", "REPLACE"]:
             kind = next((at for at, word in enumerate(head) if word in _REPLACED), None)
             if kind is not None:
-                name = _name(pieces, kind + 1)
+                name = name_at(pieces, kind + 1)
                 self.replaced.add(unquoted(name.rsplit(".", 1)[-1]))
                 if head[kind] == "VIEW":
                     self.relations.append(name)
         elif head[0] == "CREATE" and _KINDS.intersection(head[1:4]):
             once = _once(head)
             if once:
-                self.relations.append(_name(pieces, once))
+                self.relations.append(name_at(pieces, once))
         elif head[:2] == ["ALTER", "TABLE"]:
             at = next((at for at, word in enumerate(head[2:], 2) if word not in ("IF", "EXISTS", "ONLY")), 2)
-            table = _name(pieces, at)
+            table = name_at(pieces, at)
             for at, word in enumerate(words):
                 once = _once(words[at : at + 5]) if word == "ADD" else 0
                 if once and at + once < len(pieces):
@@ -76,8 +80,3 @@ def _once(words: Sequence[str]) -> int:
         if list(words[at : at + 3]) == ["IF", "NOT", "EXISTS"]:
             return at + 3
     return 0
-
-
-def _name(pieces: Sequence[Token], at: int) -> str:
-    name = [piece.text for piece in pieces[at : at + 3]]
-    return "".join(name) if name[1:2] == ["."] else "".join(name[:1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, Sequence
 
 _TOKEN = re.compile(
     r"""
@@ -65,6 +65,12 @@ def tokens(sql: str) -> Iterator[Token]:
         begin, position = position, _end_of(sql, found)
         if found.lastgroup not in ("comment", "block", "space"):
             yield Token(str(found.lastgroup), found.group(), begin, position)
+
+
+def name_at(pieces: Sequence[Token], at: int) -> str:
+    """The name that begins at a piece, with its schema where it has one, as it is written."""
+    name = [piece.text for piece in pieces[at : at + 3]]
+    return "".join(name) if name[1:2] == ["."] else "".join(name[:1])
 
 
 def split(sql: str) -> Iterator[Statement]:

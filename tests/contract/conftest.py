@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import n8n
-from tests.contract.postgres import live
+from tests.contract.postgres import database, live
 from tests.support.containers import Container, docker, start
 
-__all__ = ["container", "live", "n8n"]
+__all__ = ["container", "database", "live", "n8n"]
 
 
 @pytest.fixture(scope="session")

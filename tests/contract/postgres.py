@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -14,6 +16,7 @@ import pytest
 from psycopg2 import sql
 
 from tests.support.containers import docker
+from tests.support.run_module import run_module
 
 # What a host gets, and what runs on the droplet since before us.
 VERSIONS = (17, 15)
@@ -98,6 +101,49 @@ def live(request: pytest.FixtureRequest, container: Callable[..., Any]) -> Serve
     if request.param != VERSIONS[0] and not docker("images", "-q", image):
         pytest.skip(f"there is no image {image} here, which ./stack test contract makes")
     return server(container, request.param)
+
+
+@pytest.fixture
+def database(live: Server) -> Iterator[Database]:
+    """A fresh one for each test."""
+    with live.database() as fresh:
+        yield fresh
+
+
+def migrate(database: Database, *migrations: dict[str, str], check: bool = False, **more: Any) -> dict[str, Any]:
+    return run_module("postgres_migration", {**database.login, "migrations": list(migrations), **more}, check=check)
+
+
+def named(files: dict[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "sql": text} for name, text in files.items()]
+
+
+def migrate_files(database: Database, files: dict[str, str], **more: Any) -> dict[str, Any]:
+    return migrate(database, *named(files), **more)
+
+
+@contextlib.contextmanager
+def reading(database: Database, query: str) -> Iterator[list[float]]:
+    """Ask the same all the while; the seconds that each answer took."""
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
+            reader.autocommit = True
+            while not done.is_set():
+                began = time.monotonic()
+                cursor.execute(query)
+                waits.append(time.monotonic() - began)
+                time.sleep(0.005)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield waits
+    finally:
+        done.set()
+        reader.join()
 
 
 def _given(address: str) -> Server:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.contract.postgres import Database, Server
-from tests.support.run_module import ModuleFailed, run_module
-
-
-@pytest.fixture
-def database(live: Server) -> Iterator[Database]:
-    with live.database() as fresh:
-        yield fresh
-
-
-def migrate(database: Database, files: dict[str, str], check: bool = False, **more: Any) -> dict[str, Any]:
-    migrations = [{"name": name, "sql": sql} for name, sql in files.items()]
-    return run_module("postgres_migration", {**database.login, "migrations": migrations, **more}, check=check)
+from tests.contract.postgres import Database, migrate_files, reading
+from tests.support.run_module import ModuleFailed
 
 
 def test_finding_out_what_files_declare_moves_no_sequence(database: Database) -> None:
@@ -30,15 +15,15 @@ def test_finding_out_what_files_declare_moves_no_sequence(database: Database) ->
         "001_a.sql": "create table if not exists public.foo(id serial primary key);\n"
         "select setval('public.foo_id_seq', 10);"
     }
-    migrate(database, files)
+    migrate_files(database, files)
     database.rows("SELECT setval('foo_id_seq', 100)")
     files["002_b.sql"] = "create table if not exists bar(id int)"
-    migrate(database, files, check=True)
-    assert migrate(database, files, on_drift="fail")["actions"] == ["apply 002_b.sql"]
+    migrate_files(database, files, check=True)
+    assert migrate_files(database, files, on_drift="fail")["actions"] == ["apply 002_b.sql"]
     assert database.rows("SELECT last_value FROM foo_id_seq") == [(100,)]
     database.rows("DROP TABLE foo")
     with pytest.raises(ModuleFailed, match="table foo is missing"):
-        migrate(database, files, on_drift="fail")
+        migrate_files(database, files, on_drift="fail")
 
 
 def test_finding_out_what_files_declare_holds_no_real_table(database: Database) -> None:
@@ -46,27 +31,12 @@ def test_finding_out_what_files_declare_holds_no_real_table(database: Database) 
         "001_a.sql": "create table foo(id int);",
         "002_b.sql": "alter table public.foo add column if not exists y int; select pg_sleep(1);",
     }
-    migrate(database, files)
+    migrate_files(database, files)
     files["003_c.sql"] = "create table if not exists z(id int);"
-    waits: list[float] = []
-    done = threading.Event()
-
-    def read() -> None:
-        with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
-            reader.autocommit = True
-            while not done.is_set():
-                began = time.monotonic()
-                cursor.execute("SELECT count(*) FROM foo")
-                waits.append(time.monotonic() - began)
-                time.sleep(0.005)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    began = time.monotonic()
-    migrate(database, files)
-    took = time.monotonic() - began
-    done.set()
-    reader.join()
+    with reading(database, "SELECT count(*) FROM foo") as waits:
+        began = time.monotonic()
+        migrate_files(database, files)
+        took = time.monotonic() - began
     assert max(waits) < 0.25
     assert took < 1
 
@@ -86,12 +56,12 @@ def test_what_cannot_be_compared_is_an_error_where_drift_is_one(database: Databa
         with pytest.raises(
             ModuleFailed, match=r"was not compared with .* declare: 001_a\.sql line 1: .*make that poss"
         ):
-            migrate(database, {"001_a.sql": sql}, on_drift=policy, check=check)
+            migrate_files(database, {"001_a.sql": sql}, on_drift=policy, check=check)
     assert database.rows("SELECT to_regclass('schema_migrations')::text") == [(None,)]
     if not check:
-        assert "was not compared" in migrate(database, {"001_a.sql": sql})["warnings"][0]
+        assert "was not compared" in migrate_files(database, {"001_a.sql": sql})["warnings"][0]
         with pytest.raises(ModuleFailed, match="was not compared"):
-            migrate(database, {"001_a.sql": sql}, on_drift="fail")
+            migrate_files(database, {"001_a.sql": sql}, on_drift="fail")
 
 
 def test_who_may_make_no_schema_is_told_so(database: Database) -> None:
@@ -101,8 +71,8 @@ def test_who_may_make_no_schema_is_told_so(database: Database) -> None:
     try:
         with pytest.raises(ModuleFailed, match="an empty schema beside it cannot be made: permission denied"):
             files = {"001_a.sql": "CREATE TABLE a (id int)"}
-            migrate(database, files, login_user=user, schema=user)
-            migrate(
+            migrate_files(database, files, login_user=user, schema=user)
+            migrate_files(
                 database, {**files, "002_b.sql": "CREATE TABLE b ()"}, login_user=user, schema=user, on_drift="fail"
             )
     finally:
@@ -116,20 +86,20 @@ def test_extensions_and_blocks_that_need_rows_are_no_obstacle(database: Database
         " CREATE INDEX IF NOT EXISTS a_name ON a (lower(name)); INSERT INTO a VALUES ('b');",
         "002_b.sql": "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM a) THEN RAISE EXCEPTION 'no rows'; END IF; END $$;",
     }
-    migrate(database, {"001_a.sql": files["001_a.sql"]}, on_drift="fail")
-    assert migrate(database, files, on_drift="fail")["warnings"] == []
-    assert migrate(database, files, on_drift="fail")["changed"] is False
+    migrate_files(database, {"001_a.sql": files["001_a.sql"]}, on_drift="fail")
+    assert migrate_files(database, files, on_drift="fail")["warnings"] == []
+    assert migrate_files(database, files, on_drift="fail")["changed"] is False
     database.rows("ALTER TABLE a ALTER COLUMN name TYPE text")
     with pytest.raises(ModuleFailed, match=r"column a\.name is text, declared is citext"):
-        migrate(database, files, on_drift="fail")
+        migrate_files(database, files, on_drift="fail")
 
 
 def test_a_table_made_by_hand_that_cannot_be_compared_is_not_taken(database: Database) -> None:
     database.rows("CREATE SCHEMA app; CREATE TABLE app.foo (id text); CREATE TABLE bar (id text)")
     with pytest.raises(ModuleFailed, match=r"would take app\.foo for its own, .* only schema public can be tried out"):
-        migrate(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS app.foo (id int, x int);"})
+        migrate_files(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS app.foo (id int, x int);"})
     with pytest.raises(ModuleFailed, match=r"column bar\.id is text, declared is integer"):
-        migrate(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS public.bar (id int, x int);"})
+        migrate_files(database, {"001_a.sql": "CREATE TABLE IF NOT EXISTS public.bar (id int, x int);"})
 
 
 def test_a_function_made_by_hand_is_not_replaced(database: Database) -> None:
@@ -139,10 +109,10 @@ def test_a_function_made_by_hand_is_not_replaced(database: Database) -> None:
         with pytest.raises(
             ModuleFailed, match=r"would replace what somebody made: function f\(\) .*SELECT 2.*SELECT 1"
         ):
-            migrate(database, files, check=check)
+            migrate_files(database, files, check=check)
     assert database.rows("SELECT f()") == [(2,)]
     database.rows("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$")
-    migrate(database, files)
+    migrate_files(database, files)
     files["002_b.sql"] = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 3 $$;"
-    migrate(database, files)
+    migrate_files(database, files)
     assert database.rows("SELECT f()") == [(3,)]

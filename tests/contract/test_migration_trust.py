@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
 
-from tests.contract.postgres import Database, Server, server
+from tests.contract.postgres import Database, Server, migrate, reading, server
 from tests.support.forked import Forked, killed_after
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -31,16 +30,6 @@ CONCURRENT = {
     "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS plans_intent ON plans (intent);\n",
 }
 SETTINGS = {"planner_memory.runtime_role": "planner_memory_app"}
-
-
-@pytest.fixture
-def database(live: Server) -> Iterator[Database]:
-    with live.database() as fresh:
-        yield fresh
-
-
-def migrate(database: Database, *migrations: dict[str, str], **more: Any) -> dict[str, Any]:
-    return run_module("postgres_migration", {**database.login, "migrations": list(migrations), **more})
 
 
 def content(database: Database) -> str:
@@ -127,30 +116,13 @@ def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> No
 def test_who_uses_a_table_is_never_kept_waiting_for_long(database: Database) -> None:
     migrate(database, *SHIPPED)
     change = {"name": "004_priority.sql", "sql": "ALTER TABLE events ADD COLUMN priority integer;"}
-    waits: list[float] = []
-    done = threading.Event()
-
-    def read() -> None:
-        with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
-            reader.autocommit = True
-            while not done.is_set():
-                began = time.monotonic()
-                cursor.execute("SELECT 1 FROM events LIMIT 1")
-                waits.append(time.monotonic() - began)
-                time.sleep(0.005)
-
     with contextlib.closing(database.connect()) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT * FROM events")
-        reader = threading.Thread(target=read)
-        reader.start()
-        began = time.monotonic()
-        try:
+        with reading(database, "SELECT 1 FROM events LIMIT 1") as waits:
+            began = time.monotonic()
             with pytest.raises(ModuleFailed, match=r"004_priority\.sql got no lock on a table in use within 3 s"):
                 migrate(database, *SHIPPED, change, lock_wait=3)
-        finally:
             took = time.monotonic() - began
-            done.set()
-            reader.join()
     # The reader did queue behind the change, several times, each time no longer than the change waited.
     assert 3 <= took < 8
     assert len([wait for wait in waits if wait > 0.3]) >= 2

@@ -8,15 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.contract.postgres import Database, Server
+from tests.contract.postgres import Database, migrate
 from tests.support.law import Law
-from tests.support.run_module import ModuleFailed, run_module
+from tests.support.run_module import ModuleFailed
 
 FIRST = {
     "name": "001_first.sql",
@@ -27,16 +26,6 @@ BROKEN = {
     "name": "003_broken.sql",
     "sql": "CREATE TABLE third (id int);\n\nINSERT INTO third\nSELECT nothing;\n",
 }
-
-
-@pytest.fixture
-def database(live: Server) -> Iterator[Database]:
-    with live.database() as fresh:
-        yield fresh
-
-
-def call(database: Database, *migrations: dict[str, str], check: bool = False, **more: Any) -> dict[str, Any]:
-    return run_module("postgres_migration", {**database.login, "migrations": list(migrations), **more}, check=check)
 
 
 def contents(database: Database) -> Any:
@@ -66,14 +55,14 @@ def test_the_law(database: Database) -> None:
 
 
 def test_a_run_with_nothing_to_do_only_reads(database: Database) -> None:
-    call(database, FIRST, SECOND)
+    migrate(database, FIRST, SECOND)
     database.rows(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
-    assert call(database, FIRST, SECOND)["changed"] is False
+    assert migrate(database, FIRST, SECOND)["changed"] is False
 
 
 def test_result_says_what_ran_where_and_when(database: Database) -> None:
-    rehearsed = call(database, FIRST, check=True)
-    ran = call(database, FIRST)
+    rehearsed = migrate(database, FIRST, check=True)
+    ran = migrate(database, FIRST)
     assert [(one["line"], one["rows"]) for one in ran["statements"]] == [(1, -1), (2, 1)]
     assert rehearsed["statements"] == ran["statements"]
     assert rehearsed["applied"][0]["applied_at"] is None
@@ -83,10 +72,10 @@ def test_result_says_what_ran_where_and_when(database: Database) -> None:
 
 
 def test_an_edited_file_is_refused_and_whitespace_is_no_edit(database: Database) -> None:
-    ran = call(database, FIRST)
-    assert call(database, {**FIRST, "sql": FIRST["sql"].replace("\n", "  \r\n")})["changed"] is False
+    ran = migrate(database, FIRST)
+    assert migrate(database, {**FIRST, "sql": FIRST["sql"].replace("\n", "  \r\n")})["changed"] is False
     with pytest.raises(ModuleFailed) as caught:
-        call(database, {**FIRST, "sql": FIRST["sql"] + "SELECT 1;"}, SECOND)
+        migrate(database, {**FIRST, "sql": FIRST["sql"] + "SELECT 1;"}, SECOND)
     sentence = str(caught.value)
     assert "001_first.sql was edited after it ran on 20" in sentence
     assert ran["applied"][0]["checksum"] in sentence
@@ -97,7 +86,7 @@ def test_an_edited_file_is_refused_and_whitespace_is_no_edit(database: Database)
 @pytest.mark.parametrize("check", [True, False])
 def test_a_failing_file_leaves_nothing_of_itself(database: Database, check: bool) -> None:
     with pytest.raises(ModuleFailed) as caught:
-        call(database, FIRST, SECOND, BROKEN, check=check)
+        migrate(database, FIRST, SECOND, BROKEN, check=check)
     assert 'migration 003_broken.sql line 4: column "nothing" does not exist' in str(caught.value)
     assert database.rows("SELECT to_regclass('third')::text") == [(None,)]
     assert len(contents(database)[1]) == (0 if check else 2)
@@ -133,7 +122,7 @@ def test_who_holds_the_lock_is_named(database: Database) -> None:
         database, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^SELECT pg_sleep'"
     )
     with pytest.raises(ModuleFailed, match=holder):
-        call(database, FIRST, lock_wait=0.2)
+        migrate(database, FIRST, lock_wait=0.2)
     run.communicate(timeout=60)
 
 
@@ -145,28 +134,28 @@ def wait_for(database: Database, query: str) -> None:
 
 
 def test_a_table_in_use_is_waited_for_politely(database: Database) -> None:
-    call(database, FIRST)
+    migrate(database, FIRST)
     with contextlib.closing(database.connect()) as other, other.cursor() as cursor:
         cursor.execute("SELECT * FROM first")
         with pytest.raises(ModuleFailed, match=r"002_second.sql got no lock on a table in use within 0.5 s"):
-            call(database, FIRST, SECOND, lock_timeout=100, lock_wait=0.5)
+            migrate(database, FIRST, SECOND, lock_timeout=100, lock_wait=0.5)
         release = threading.Timer(0.5, other.rollback)
         release.start()
-        assert call(database, FIRST, SECOND, lock_timeout=100, lock_wait=20)["changed"] is True
+        assert migrate(database, FIRST, SECOND, lock_timeout=100, lock_wait=20)["changed"] is True
         release.join()
 
 
 def test_a_statement_that_takes_too_long_is_cancelled(database: Database) -> None:
     with pytest.raises(ModuleFailed, match=r"001_slow\.sql line 1: canceling statement due to statement timeout"):
-        call(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(20);"}, statement_timeout=1)
+        migrate(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(20);"}, statement_timeout=1)
 
 
 def test_a_name_with_quotes_and_percents_is_only_a_name(database: Database) -> None:
     odd = 'hi"st; %s'
     database.rows('CREATE SCHEMA "my ""schema"')
     percent = {"name": "001_percent.sql", "sql": "CREATE TABLE t AS SELECT '100 %' AS share, $$a;%s$$ AS b;"}
-    assert call(database, percent, history_table=odd, schema='my "schema')["changed"] is True
-    assert call(database, percent, history_table=odd, schema='my "schema')["changed"] is False
+    assert migrate(database, percent, history_table=odd, schema='my "schema')["changed"] is True
+    assert migrate(database, percent, history_table=odd, schema='my "schema')["changed"] is False
     assert database.rows('SELECT share, b FROM "my ""schema".t') == [("100 %", "a;%s")]
 
 
@@ -180,14 +169,14 @@ def test_a_name_with_quotes_and_percents_is_only_a_name(database: Database) -> N
 )
 def test_wrong_logins_are_told_in_one_sentence(database: Database, wrong: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ModuleFailed, match=sentence):
-        call(database, FIRST, **wrong)
+        migrate(database, FIRST, **wrong)
 
 
 def test_a_wrong_password_is_told_and_never_shown(database: Database) -> None:
     if database.server.user != "n8n" or not password_is_checked(database):
         pytest.skip("the server given trusts this host")
     with pytest.raises(ModuleFailed) as caught:
-        call(database, FIRST, login_password="hunter2")
+        migrate(database, FIRST, login_password="hunter2")
     assert "refuses the password of user n8n; correct login_password" in str(caught.value)
     assert "hunter2" not in json.dumps(caught.value.result)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import compare
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
 
-from tests.contract.postgres import Database, Server
+from tests.contract import postgres
+from tests.contract.postgres import Database
 from tests.support.run_module import ModuleFailed, run_module
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
@@ -39,15 +39,8 @@ CREATE INDEX ON plans (status);
 """
 
 
-@pytest.fixture
-def database(live: Server) -> Iterator[Database]:
-    with live.database() as fresh:
-        yield fresh
-
-
 def migrate(database: Database, *migrations: dict[str, str], check: bool = False, **more: Any) -> dict[str, Any]:
-    arguments = {**database.login, "migrations": list(migrations or SHIPPED), **more}
-    return run_module("postgres_migration", arguments, check=check)
+    return postgres.migrate(database, *(migrations or SHIPPED), check=check, **more)
 
 
 def borrow(database: Database, **more: Any) -> dict[str, Any]:

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import socket
-import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.engine_socket import AnswersOnSocket, served
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class OldEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Answers on a Docker socket as an engine of 2020 with nothing in it."""
+class OldEngine(AnswersOnSocket):
+    """An engine of 2020 with nothing in it."""
 
-    daemon_threads = True
-
-    class RequestHandlerClass(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = {"/version": {"Version": "19.03.8", "ApiVersion": "1.40"}, "/info": {}}.get(self.path, [])
-            content = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_args: object) -> None:
-            """Nothing: a test's output is its verdict."""
-
-        def address_string(self) -> str:
-            return "unix"
+    def answer(self, path: str) -> tuple[int, Any]:
+        return 200, {"/version": {"Version": "19.03.8", "ApiVersion": "1.40"}, "/info": {}}.get(path, [])
 
 
 @pytest.fixture(scope="module")
 def old_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = str(tmp_path_factory.mktemp("engine") / "docker.sock")
-    with OldEngine(path, OldEngine.RequestHandlerClass) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(OldEngine(path)):
         yield f"unix://{path}"
-        server.shutdown()
 
 
 def play(extra: dict[str, Any], *options: str, engine: str = "") -> subprocess.CompletedProcess[str]:

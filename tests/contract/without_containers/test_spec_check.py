@@ -7,21 +7,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tests.support.playbook import run_playbook
-
-CHECK = "bestviable.planner_memory.spec_check"
-CLOSED = {"tcp": {"host": "127.0.0.1", "port": 1}, "expect": {"open": False}}
-OPEN = {"tcp": {"host": "127.0.0.1", "port": 1}, "expect": {"open": True}}
-
-
-def check(scenario: str, *probes: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"id": scenario, "title": f"Title of {scenario}", "probes": list(probes), **more}
-
-
-def play(*tasks: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    return {"hosts": "all", "gather_facts": False, **keys, "tasks": list(tasks)}
+from tests.support.spec_check import CHECK, CLOSED, OPEN, check, play
 
 
 def test_a_whole_run(tmp_path: Path) -> None:

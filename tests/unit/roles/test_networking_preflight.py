@@ -62,6 +62,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         host({"docker_syncbricks": INTERNAL}, routes=ROUTED),
         "networking_proxy_subnet is 10.203.10.0/24, but the route through wg0 already holds 10.203.0.0/16",
     ),
+    "route-of-another-bridge": (
+        host({}, routes=[*HOST["routes"], {"interface": "br-0123456789ab", "subnet": "10.203.10.0/24"}]),
+        "networking_proxy_subnet is 10.203.10.0/24, but the route through br-0123456789ab already holds 10.203.10.0/24",
+    ),
     "inside-a-route": (
         host({"docker_proxy": PROXY}) | {"networking_internal_subnet": "192.0.2.128/25"},
         "networking_internal_subnet is 192.0.2.128/25, but the route through eth0 already holds 192.0.2.0/24",
@@ -85,6 +89,13 @@ GOOD: dict[str, tuple[dict[str, Any], str]] = {
         host({"docker_proxy": PROXY, "docker_syncbricks": INTERNAL}, routes=[
             *HOST["routes"], {"interface": "br-proxy", "subnet": "10.203.10.0/24"},
             {"interface": "br-sync", "subnet": "10.203.20.0/24"}]),
+        "",
+    ),
+    "killed-engine-left-its-bridges": (
+        {"stack_host": {
+            **HOST, "engine": {"installed": True, "running": False, "networks": [], "subnets": {}},
+            "routes": [*HOST["routes"], {"interface": "br-proxy", "subnet": "10.203.10.0/24"},
+                       {"interface": "br-0123456789ab", "subnet": "10.203.20.0/24"}]}},
         "",
     ),
     "twice-yes": (

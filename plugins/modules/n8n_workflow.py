@@ -69,7 +69,9 @@ options:
     default: present
   owner_tag:
     description:
-      - Tag that workflows of this declaration carry in n8n. What does not carry it is somebody else's.
+      - Tag that workflows of this declaration carry in n8n. What does not carry it is somebody else's, except what a
+        run made that ended before it could mark it, which is known by the ids of its nodes and by nobody having
+        written to it or run it since.
       - Without a tag every workflow of a declared name is taken for ours.
     type: str
   on_existing:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import Rig
+from tests.support.flows import call, called, flow, hook, node
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -18,29 +19,12 @@ TAG = "contract-drift"
 COLUMNS = 'id, name, active, "isArchived", nodes, settings, "versionId", "activeVersionId", "updatedAt"'
 
 
-def flow(name: str, *nodes: dict[str, Any], **settings: Any) -> dict[str, Any]:
-    names = [node["name"] for node in nodes]
-    wires = {left: {"main": [[{"node": right, "type": "main", "index": 0}]]} for left, right in zip(names, names[1:])}
-    return {"name": name, "nodes": list(nodes), "connections": wires, "settings": {"executionOrder": "v1", **settings}}
-
-
-def node(name: str, kind: str, version: float, **parameters: Any) -> dict[str, Any]:
-    kind = kind if "." in kind else f"n8n-nodes-base.{kind}"
-    return {"name": name, "type": kind, "typeVersion": version, "position": [0, 0], "parameters": parameters}
-
-
-def hook(path: str) -> dict[str, Any]:
-    return node("Hook", "webhook", 2, httpMethod="POST", path=path)
-
-
 def caller() -> dict[str, Any]:
-    chosen = {"__rl": True, "mode": "list", "value": "", "cachedResultName": "drift-sub"}
-    call = node("Call", "executeWorkflow", 1.2, workflowId=chosen, options={})
-    return flow("a-caller", hook("drift/call"), call, errorWorkflow="drift-alarm")
+    return flow("a-caller", hook("drift/call"), call("Call", "drift-sub"), errorWorkflow="drift-alarm")
 
 
 def callee() -> dict[str, Any]:
-    return flow("drift-sub", node("In", "executeWorkflowTrigger", 1.1, inputSource="passthrough"))
+    return called("drift-sub")
 
 
 def alarm() -> dict[str, Any]:

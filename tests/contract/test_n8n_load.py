@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from tests.contract.n8n import Rig
-from tests.contract.test_n8n_drift import flow, node
+from tests.support.flows import flow, node
 from tests.support.run_module import run_module
 
 RATE = 50

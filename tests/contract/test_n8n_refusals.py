@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import Rig
-from tests.contract.test_n8n_drift import edit, flow, hook, live, node, options, read
+from tests.contract.test_n8n_drift import edit, live, options, read
+from tests.support.flows import flow, hook, node
 from tests.support.run_module import ModuleFailed, run_module
 
 HEADER = {"name": "refusal-header", "type": "httpHeaderAuth", "data": {"name": "X-Refusal", "value": "canary"}}

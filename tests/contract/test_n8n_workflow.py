@@ -145,7 +145,10 @@ def test_states_and_the_archive(n8n: Rig) -> None:
         assert run_module("n8n_workflow", {**params, "state": state})["changed"] is False
         return done
 
-    assert actions("present") == ["create workflow 'event-logger' with 15 nodes"]
+    assert actions("present") == [
+        "create workflow 'event-logger' with 15 nodes",
+        "complete workflow 'event-logger' with its description",
+    ]
     assert actions("published") == ["publish workflow 'event-logger'"]
     assert actions("unpublished") == ["unpublish workflow 'event-logger'"]
     workflow_id = n8n.api("GET", "/workflows?name=event-logger")["data"][0]["id"]

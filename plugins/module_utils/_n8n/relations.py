@@ -172,6 +172,20 @@ def node_id(workflow: str, node: Mapping[str, Any]) -> str:
     return node.get("id") or str(uuid.uuid5(FAMILY, f"{workflow}\n{node['name']}"))
 
 
+def made_and_left(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether a run made this workflow and ended before it could do anything else with it.
+
+    Its nodes have the ids that follow from the names or that are declared, and nobody has written to it or run it.
+    """
+    declared = {node["id"] for node in wanted.get("nodes") or () if node.get("id")}
+    ours = all(
+        node.get("id") in declared or node.get("id") == node_id(live["name"], {"name": node["name"]})
+        for node in live["nodes"]
+    )
+    untouched = live.get("createdAt") is not None and live.get("createdAt") == live.get("updatedAt")
+    return bool(ours and untouched and live["nodes"] and not live.get("active") and not live.get("isArchived"))
+
+
 def renamed(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> Optional[Mapping[str, Any]]:
     """The one stray workflow that was made from this definition: at least half of its nodes have their ids."""
     ids = {node_id(wanted["name"], node) for node in wanted.get("nodes") or ()}

@@ -10,7 +10,7 @@ import time
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing, steps
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
     NO_WORKFLOWS,
@@ -26,7 +26,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     webhooks,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import (
-    LIVE,
     NAME_ONLY,
     Policy,
     publication,
@@ -35,6 +34,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.pol
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
     in_order,
+    made_and_left,
     renamed,
     too_early,
     webhook_conflict,
@@ -70,6 +70,7 @@ class Workflows:
         self._secrets = [secret for secret in secrets if secret]
         self._live: dict[str, Mapping[str, Any]] = {}
         self._strays: dict[str, Mapping[str, Any]] = {}
+        self._unmarked: set[str] = set()
         self._others: list[Mapping[str, Any]] = []
         self._index = CredentialIndex()
         self._flows: WorkflowIndex = NO_WORKFLOWS
@@ -83,6 +84,9 @@ class Workflows:
         """The whole live state; ``plan`` reduces it to what differs."""
         listing = self.api.list("/workflows", excludePinnedData="true")
         self._live = by_name(listing, self.wanted, "workflow")
+        self._unmarked = {
+            name for name, live in self._live.items() if not tags_of(live) and made_and_left(self.wanted[name], live)
+        }
         self._find_strays(listing)
         self._flows = WorkflowIndex(listing, self.wanted if self.content else ())
         for name, live in self._live.items():
@@ -150,29 +154,21 @@ class Workflows:
         lacking, waiting = too_early(order, items, self._flows) if self.content else ({}, set())
         later: list[Operation] = []
         for name in [*self._strays, *order]:
-            steps, was, becomes = self._decide(name, current.get(name))
-            if steps:
-                now = [step for step in steps if name not in waiting or step.verb in ("create", "tag")]
+            found, was, becomes = self._decide(name, current.get(name))
+            if found:
+                now = [step for step in found if name not in waiting or step.verb in steps.AT_ONCE]
                 operations += now
-                later += self._link(name, lacking.get(name, ()), now)
-                later += [step for step in steps if step not in now]
+                later += steps.link(name, lacking.get(name, ()), now)
+                later += [step for step in found if step not in now]
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
         operations += later
         self._refuse_conflicts(operations)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
 
-    @staticmethod
-    def _link(name: str, lacking: Sequence[str], now: Sequence[Operation]) -> list[Operation]:
-        """A workflow that was made before what it needs gets what it lacks afterwards."""
-        if not lacking or all(step.verb != "create" for step in now):
-            return []
-        words = f"complete workflow '{name}' with {_short([repr(one) for one in lacking])}, made after it"
-        return [Operation("update", name, words, {"hold": True})]
-
     def _left_alone(self, name: str) -> bool:
         live = self._live.get(name)
-        if live is None or self._owned(live) or self.policy.on_existing == "adopt":
+        if live is None or self._owned(live) or name in self._unmarked or self.policy.on_existing == "adopt":
             return False
         if self.policy.on_existing == "leave":
             return True
@@ -184,20 +180,15 @@ class Workflows:
 
     def _decide(self, name: str, seen: Optional[Mapping[str, Any]]) -> tuple[list[Operation], Any, Any]:
         if name in self._strays and seen is not None:
-            return self._removal(name, seen, self.policy.prune_to, ", which is no longer declared")
+            return steps.removal(name, seen, self.policy.prune_to, ", which is no longer declared")
         if not self.content:
-            return self._removal(name, seen, self.policy.state) if seen is not None else ([], None, None)
-        return (self._creation(name), None, self._summary(name)) if seen is None else self._update(name, seen)
-
-    @staticmethod
-    def _removal(
-        name: str, seen: Mapping[str, Any], state: str, why: str = ""
-    ) -> tuple[list[Operation], Any, Optional[dict[str, str]]]:
-        if state == "absent":
-            return [Operation("delete", name, f"delete workflow '{name}'{why}")], dict(seen), None
-        if seen["publication"] == "archived":
-            return [], None, None
-        return [Operation("archive", name, f"archive workflow '{name}'{why}")], dict(seen), {"publication": "archived"}
+            return steps.removal(name, seen, self.policy.state) if seen is not None else ([], None, None)
+        wanted = self.wanted[name]
+        if seen is None:
+            return steps.creation(wanted, self.policy, self._flows)
+        becomes = steps.wanted_state(wanted, seen, self.policy, self._flows)
+        unmarked = name in self._unmarked
+        return steps.update(name, seen, becomes, self.policy, secrets=self._secrets, unmarked=unmarked)
 
     def _refuse_conflicts(self, operations: Sequence[Operation]) -> None:
         """:raises StackError: where two workflows would answer on one path, which n8n says only half way through"""
@@ -216,67 +207,6 @@ class Workflows:
             conflict = webhook_conflict(self.wanted[name], [*alive, *declared])
             if conflict:
                 raise StackError(conflict)
-
-    def _creation(self, name: str) -> list[Operation]:
-        count = len(self.wanted[name]["nodes"])
-        steps = [Operation("create", name, f"create workflow '{name}' with {count} nodes"), *self._tagging(name)]
-        if self.policy.state == "published":
-            steps.append(Operation("publish", name, f"publish workflow '{name}'"))
-        return steps
-
-    def _tagging(self, name: str) -> list[Operation]:
-        tag = self.policy.owner_tag
-        return [] if tag is None else [Operation("tag", name, f"mark workflow '{name}' with the tag '{tag}'")]
-
-    def _summary(self, name: str) -> dict[str, Any]:
-        form = normal_form(self.wanted[name], flows=self._flows)
-        return {
-            "nodes": {node: item["type"] for node, item in form["nodes"].items()},
-            "settings": form["settings"],
-            "publication": "published" if self.policy.state == "published" else "unpublished",
-            **({} if self.policy.owner_tag is None else {"owner_tag": self.policy.owner_tag}),
-        }
-
-    def _wanted_state(self, name: str, seen: Mapping[str, Any]) -> dict[str, Any]:
-        published = {
-            "published": "published",
-            "unpublished": "unpublished",
-            "present": {"archived": "unpublished", "an older version": "published"}.get(
-                seen["publication"], seen["publication"]
-            ),
-        }[self.policy.state]
-        form = {**normal_form(self.wanted[name], flows=self._flows), "publication": published}
-        if "name" in seen:
-            form["name"] = name
-        if self.policy.owner_tag is not None:
-            form["owner_tag"] = self.policy.owner_tag
-        return form
-
-    def _update(self, name: str, seen: Mapping[str, Any]) -> tuple[list[Operation], dict[str, Any], dict[str, Any]]:
-        wanted = self._wanted_state(name, seen)
-        found = changes(seen, wanted, secrets=self._secrets)
-        steps: list[Operation] = []
-        was, becomes = seen["publication"], wanted["publication"]
-        content = sorted(path for path in found if path not in ("publication", "owner_tag"))
-        if was == "archived":
-            steps.append(Operation("unarchive", name, f"take workflow '{name}' out of the archive"))
-        if becomes == "unpublished" and was in LIVE:
-            steps.append(Operation("unpublish", name, f"unpublish workflow '{name}'"))
-        if content:
-            new_version = any(path.split(".", 1)[0] in ("nodes", "connections") for path in content)
-            again = any(path.startswith("settings") for path in content) and not new_version
-            words = f"update workflow '{name}': {_short(content)}"
-            if "name" in seen:
-                words += f" (it was renamed to '{seen['name']}')"
-            prove = again and was == becomes == "published"
-            steps.append(Operation("update", name, words, {"hold": not again, "prove": prove}))
-            if new_version and was == "published" and becomes == "published":
-                steps.append(Operation("publish", name, f"publish the new version of workflow '{name}'"))
-        if "owner_tag" in found:
-            steps += self._tagging(name)
-        if becomes == "published" and was != "published":
-            steps.append(Operation("publish", name, f"publish workflow '{name}'"))
-        return steps, {p: pair[0] for p, pair in found.items()}, {p: pair[1] for p, pair in found.items()}
 
     # -- apply
 
@@ -311,7 +241,11 @@ class Workflows:
             if name in self._strays or not self.content:
                 seen[name] = current[name]
                 continue
-            remaining = changes(current[name], self._wanted_state(name, current[name]), secrets=self._secrets)
+            remaining = changes(
+                current[name],
+                steps.wanted_state(self.wanted[name], current[name], self.policy, self._flows),
+                secrets=self._secrets,
+            )
             state = dict(expected)
             state["publication"] = current[name]["publication"]
             if "publication" not in expected:
@@ -346,8 +280,6 @@ class Workflows:
         made = self._publisher.call(name, "POST", "/workflows", json=body, expect=(200, 201))
         self._live[name] = made
         self._flows.add(made["id"], name)
-        if wanted.get("description") is not None or body != request_body(wanted, self._index, flows=self._flows):
-            self._update_one(name, hold=True)  # words that only an update takes, or a call of itself
 
     def _update_one(self, name: str, *, hold: bool, prove: bool = False) -> None:
         """``hold`` leaves the published version live; without it n8n registers the triggers anew."""
@@ -394,8 +326,3 @@ class Workflows:
                 if error.status != 409 or time.monotonic() >= deadline:
                     raise
             time.sleep(publishing.POLL_SECONDS)
-
-
-def _short(paths: Sequence[str]) -> str:
-    shown = ", ".join(paths[:4])
-    return shown if len(paths) <= 4 else f"{shown} and {len(paths) - 4} more"

@@ -1,0 +1,154 @@
+"""A run that is killed anywhere, and a plain run after it, end where an undisturbed run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
+
+from tests.support.flows import call, called, flow, hook, node
+from tests.support.n8n_double import BASE, Killed, N8nDouble
+from tests.support.run_module import ModuleFailed, run_module
+
+TAG = "ours"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
+
+
+def run(double: N8nDouble, *workflows: dict[str, Any], check: bool = False, **over: Any) -> dict[str, Any]:
+    params = {"url": BASE, "api_key": "key", "workflows": list(workflows), "state": "published", "owner_tag": TAG}
+    with double.serving():
+        return run_module("n8n_workflow", {**params, **over}, check=check)
+
+
+def simple(name: str, path: str, *more: dict[str, Any], **over: Any) -> dict[str, Any]:
+    return {**flow(name, hook(path), *(more or (node("Nothing", "noOp", 1),))), **over}
+
+
+def family() -> list[dict[str, Any]]:
+    """They call each other, tell one another their failures, and have words for people."""
+    alarm = flow("alarm", node("Failed", "errorTrigger", 1), errorWorkflow="caller")
+    caller = {**simple("caller", "call", call("Call", "sub")), "description": "for people"}
+    caller["settings"]["errorWorkflow"] = "alarm"
+    return [caller, called("sub", call("Again", "sub")), alarm]
+
+
+def fresh() -> N8nDouble:
+    return N8nDouble()
+
+
+def standing(*workflows: dict[str, Any]) -> Callable[[], N8nDouble]:
+    def start() -> N8nDouble:
+        double = N8nDouble()
+        run(double, *workflows)
+        return double
+
+    return start
+
+
+def somebody_elses() -> N8nDouble:
+    double = N8nDouble()
+    double.seed(simple("w", "x"))
+    return double
+
+
+def renamed_by_hand() -> N8nDouble:
+    double = standing(simple("w", "x"))()
+    double.named("w")["name"] = "renamed"
+    return double
+
+
+def archived_by_hand() -> N8nDouble:
+    double = standing(simple("w", "x"))()
+    double.named("w").update(isArchived=True, active=False, activeVersion=None, activeVersionId=None)
+    return double
+
+
+GROWN = simple("w", "x", node("Nothing", "noOp", 1), node("More", "noOp", 1))
+PRUNED = {"prune": True}
+SCENARIOS: dict[str, tuple[Callable[[], N8nDouble], list[dict[str, Any]], dict[str, Any]]] = {
+    "new": (fresh, family(), {}),
+    "new-drafts": (fresh, family(), {"state": "present"}),
+    "grown": (standing(simple("w", "x")), [GROWN, simple("v", "y")], {}),
+    "adopted": (somebody_elses, [GROWN], {"on_existing": "adopt"}),
+    "renamed": (renamed_by_hand, [GROWN], {}),
+    "archived": (archived_by_hand, [GROWN], {}),
+    "pruned": (standing(simple("w", "x"), simple("v", "y")), [simple("w", "y")], PRUNED),
+    "deleted": (standing(*family()), [simple("w", "call")], {**PRUNED, "prune_to": "absent"}),
+    "unpublished": (standing(*family()), family(), {"state": "unpublished"}),
+    "absent": (standing(*family()), [{"name": "caller"}, {"name": "alarm"}], {"state": "absent"}),
+}
+
+
+def undisturbed(scenario: str) -> tuple[dict[str, Any], int]:
+    start, workflows, options = SCENARIOS[scenario]
+    double = start()
+    double.writes = []
+    run(double, *workflows, **options)
+    return double.state(), len(double.writes)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_killed_run_is_finished_by_the_next(scenario: str) -> None:
+    start, workflows, options = SCENARIOS[scenario]
+    expected, writes = undisturbed(scenario)
+    assert writes
+    for write in range(writes):
+        for answered in (False, True):
+            double = start()
+            double.kill_at(write, answered=answered)
+            with pytest.raises(Killed):
+                run(double, *workflows, **options)
+            where = f"{'after' if answered else 'before'} {double.writes[-1]}, write {write + 1} of {writes}"
+            predicted = run(double, *workflows, check=True, **options)
+            done = run(double, *workflows, **options)
+            assert (done["actions"], done["diff"]) == (predicted["actions"], predicted["diff"]), where
+            assert double.state() == expected, where
+            double.writes = []
+            assert run(double, *workflows, **options)["changed"] is False, where
+            assert double.writes == [], where
+
+
+def killed_after_create(item: dict[str, Any]) -> N8nDouble:
+    double = N8nDouble()
+    double.kill_at(0, answered=True)
+    with pytest.raises(Killed):
+        run(double, item)
+    return double
+
+
+def test_a_workflow_that_a_killed_run_made_is_taken_up() -> None:
+    double = killed_after_create(simple("w", "x"))
+    assert run(double, GROWN)["actions"] == [
+        "mark workflow 'w' with the tag 'ours', which an earlier run made and did not mark",
+        "update workflow 'w': connections.Nothing, nodes.More",
+        "publish workflow 'w'",
+    ]
+
+
+def test_a_workflow_that_a_killed_run_made_is_removed_by_its_name() -> None:
+    double = killed_after_create(simple("w", "x"))
+    assert run(double, {"name": "w"}, state="absent")["actions"] == ["delete workflow 'w'"]
+    assert double.workflows == {}
+
+
+@pytest.mark.parametrize(
+    "touch", [{"updatedAt": "later"}, {"tags": [{"id": "t", "name": "another"}]}, "publish", "node"]
+)
+def test_what_somebody_has_touched_since_is_not_taken_up(touch: Any) -> None:
+    double = killed_after_create(simple("w", "x"))
+    item = double.named("w")
+    if touch == "publish":
+        double._publish(item, {})
+    elif touch == "node":
+        item["nodes"][0]["id"] = "of somebody else"
+    else:
+        item.update(touch)
+    with pytest.raises(ModuleFailed, match="does not carry the tag 'ours', so it is somebody else's"):
+        run(double, simple("w", "x"))

@@ -194,11 +194,15 @@ actions:
   elements: str
   sample: ["valkey: start (container exited with 137)"]
 projects:
-  description: The containers of each project.
+  description:
+    - Of each project its containers, C(changed), whether something was or would be done, and C(resting), whether
+      there were containers that had to be started or put back into their networks, so that a check run cannot ask them.
   returned: success
   type: dict
   sample:
     valkey:
+      changed: true
+      resting: true
       containers:
         valkey:
           id: 3becfb831016455ed6e059f73506a02c0c3f80cc1aab29afb0917bd2788a4be0

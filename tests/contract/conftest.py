@@ -14,6 +14,14 @@ from tests.support.containers import Container, docker, start
 __all__ = ["container", "database", "live", "n8n"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For two workers: all that asks n8n on one, first, as it takes longest; else each file where there is room."""
+    for item in items:
+        name = "n8n" if item.path.stem.startswith("test_n8n") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: not item.path.stem.startswith("test_n8n"))
+
+
 @pytest.fixture(scope="session")
 def container() -> Iterator[Callable[..., Container]]:
     """``container(image, env=…, ports=[…], args=[…], options=[…])`` runs until the session ends."""

@@ -58,6 +58,8 @@ class ComposeStack:
         self._records: dict[str, Optional[Record]] = {}
         self._jobs: dict[str, list[Operation]] = {}
         self._left_alone: list[str] = []
+        self._resting: dict[str, bool] = {}
+        self._changed: set[str] = set()
         self._guarded = False
         self._can_validate = True
         self._bringer = Bringer(self._engine, policy, sleep)
@@ -76,6 +78,8 @@ class ComposeStack:
             pure.needs_confirmation(project, current[name], self._policy.confirm_data_loss)
             after[name] = pure.wanted(project, current[name])
             steps += pure.operations(project, current[name], after[name], self._records[name], self._policy.adopt)
+            self._resting[name] = pure.resting(current[name], after[name])
+        self._changed = {step.args["project"] for step in steps}
         for name in self._left_alone:
             warnings.append(f"project '{name}' was not made by this module and is left alone; adopt: true removes it")
         first = [step for step in steps if step.verb == "write"]
@@ -123,13 +127,15 @@ class ComposeStack:
     def result(self, state: Any) -> dict[str, Any]:
         projects = {
             name: {
+                "changed": name in self._changed,
+                "resting": self._resting[name],
                 "containers": {
                     one.name: {
                         "id": one.id, "image": one.image, "status": one.status, "health": one.health,
                         "restart_count": one.restart_count, "started_at": one.started_at,
                     }
                     for one in self._snapshot.containers if one.project == name and not one.one_off
-                }
+                },
             }
             for name in self._projects
         }  # fmt: skip

@@ -95,6 +95,33 @@ def test_drift_is_mended_and_stays_mended(docker: FakeDocker, run: Run, drift: C
     assert run()["changed"] is False
 
 
+@pytest.mark.parametrize(
+    ("drift", "resting"),
+    [
+        (lambda d: None, False),
+        (lambda d: d.containers.clear(), False),
+        (change("HostConfig/Memory", 1), False),
+        (change("State", {"Status": "exited", "ExitCode": 0}), True),
+        (change("State", {"Status": "running", "Health": {"Status": "unhealthy"}}), True),
+        (lambda d: d.networks.pop("web_default"), True),
+        (change("NetworkSettings/Networks", {}), True),
+    ],
+)
+def test_a_check_run_says_what_it_cannot_ask_yet(
+    docker: FakeDocker, run: Run, drift: Callable[[FakeDocker], None], resting: bool
+) -> None:
+    run()
+    drift(docker)
+    seen = run(check=True)
+    assert seen["projects"]["web"]["resting"] is resting
+    assert seen["projects"]["web"]["changed"] is seen["changed"]
+
+
+def test_what_is_to_stop_does_not_rest_before(docker: FakeDocker, run: Run) -> None:
+    run()
+    assert run(project={"state": "stopped"}, check=True)["projects"]["web"]["resting"] is False
+
+
 def test_only_the_project_that_differs_is_touched(docker: FakeDocker, run: Run) -> None:
     other = {"name": "other", "definition": "services: {app: {image: 'img:1', container_name: app}}"}
     run(more=[other])

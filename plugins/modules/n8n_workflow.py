@@ -26,6 +26,10 @@ description:
   - Workflows that others call, and error workflows, are brought first. They are known by name, which is
     C(cachedResultName) in a node that calls one chosen from the list, and name or id in C(settings.errorWorkflow).
     Ids are n8n's own and differ from one n8n to the next.
+  - Paths of webhooks may move between declared workflows. Who gives a path up is published before who takes it. Where
+    two swap paths, or more of them in a circle, one answers on no known path until its turn comes, for n8n lets no two
+    workflows hold one path; a call that arrives in this second is answered 404. When n8n refuses the other one, it gets
+    its path back.
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.

@@ -51,3 +51,37 @@ def test_a_workflow_that_a_killed_run_made_is_taken_up(n8n: Rig, monkeypatch: py
     assert len(n8n.api("GET", "/workflows?name=turns-killed")["data"]) == 1
     assert n8n.hook("turns/killed").status_code == 200
     assert run_module("n8n_workflow", options(n8n, item))["changed"] is False
+
+
+def answers(n8n: Rig, *paths: str) -> dict[str, str]:
+    return {path: n8n.hook(path, json={}).text for path in paths}
+
+
+def told(name: str, path: str) -> dict[str, Any]:
+    """One that answers with its name."""
+    answer = node("Answer", "respondToWebhook", 1.1, respondWith="text", responseBody=name, options={})
+    item = flow(name, hook(path), answer)
+    item["nodes"][0]["parameters"]["responseMode"] = "responseNode"
+    return item
+
+
+def test_paths_move_between_workflows(n8n: Rig) -> None:
+    """Two swap, one gives its path up to a new one, and whoever does not have to makes no way."""
+    first = [told("turns-a", "turns/x"), told("turns-b", "turns/y"), told("turns-c", "turns/z")]
+    run_module("n8n_workflow", options(n8n, *first))
+    second = [told("turns-a", "turns/y"), told("turns-b", "turns/x"), told("turns-c", "turns/w")]
+    second.append(told("turns-d", "turns/z"))
+    predicted = run_module("n8n_workflow", options(n8n, *second), check=True)
+    done = run_module("n8n_workflow", options(n8n, *second))
+    assert (done["actions"], done["diff"]) == (predicted["actions"], predicted["diff"])
+    assert [words for words in done["actions"] if "aside" in words] == [
+        "move workflow 'turns-a' aside for a moment, for 'turns-b' takes over its path"
+    ]
+    expected = {"turns/x": "turns-b", "turns/y": "turns-a", "turns/z": "turns-d", "turns/w": "turns-c"}
+    assert answers(n8n, *expected) == expected
+    assert run_module("n8n_workflow", options(n8n, *second))["changed"] is False
+    plain = {key: value for key, value in options(n8n, *first, state="present").items() if key not in n8n.login}
+    run_module("n8n_workflow", {**plain, "prune": True})
+    assert run_module("n8n_workflow", options(n8n, *first))["changed"] is False
+    expected = {"turns/x": "turns-a", "turns/y": "turns-b", "turns/z": "turns-c"}
+    assert answers(n8n, *expected) == expected

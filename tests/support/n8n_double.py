@@ -29,13 +29,17 @@ class Refusal(Exception):
 
 
 class N8nDouble:
-    """:param credentials: what ``GET /credentials`` lists"""
+    """
+    :param credentials: what ``GET /credentials`` lists
+    :ivar refused: the name of a workflow of which no new version is published
+    """
 
     def __init__(self, credentials: Iterable[dict[str, str]] = ()) -> None:
         self.workflows: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, str] = {}
         self.credentials = list(credentials)
         self.writes: list[str] = []
+        self.refused: Optional[str] = None
         self._kill: Optional[tuple[int, bool]] = None
         self._numbers = itertools.count(1)
 
@@ -176,6 +180,8 @@ class N8nDouble:
         if item["isArchived"]:
             raise Refusal(400, "Cannot publish an archived workflow.")
         if body.get("versionId") in (None, item["versionId"]):
+            if item["name"] == self.refused:
+                raise Refusal(400, f"no room for {self.refused}")
             version = {"versionId": item["versionId"], **{key: copy.deepcopy(item[key]) for key in VERSION_FIELDS}}
         else:
             version = self._version(item, body["versionId"])

@@ -43,33 +43,47 @@ class Publisher:
             raise StackError(f"workflow '{name}': {error}", **error.details) from None
 
     def publish(self, name: str, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-        path = f"/workflows/{live['id']}/publish"
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                self.api.call("POST", path, json={})
-                break
-            except ApiError as error:
-                # What was just taken down gives its paths back a moment later.
-                if not self.freed or error.status != 409 or time.monotonic() >= deadline:
-                    rest = "; the version that was live stays live" if live.get("active") else ""
-                    raise StackError(f"workflow '{name}': {error}{rest}", **error.details) from None
-            time.sleep(POLL_SECONDS)
+        try:
+            self._post(live, {})
+        except ApiError as error:
+            rest = "; the version that was live stays live" if live.get("active") else ""
+            raise StackError(f"workflow '{name}': {error}{rest}", **error.details) from None
         try:
             self.prove(name, live, wanted)
         except StackError as error:
             raise StackError(f"{error}; {self._take_back(live)}", **error.details) from None
 
+    def _post(self, live: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        """What was just taken down gives its paths back a moment later."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.api.call("POST", f"/workflows/{live['id']}/publish", json=body)
+                return
+            except ApiError as error:
+                if not self.freed or error.status != 409 or time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
+
     def _take_back(self, live: Mapping[str, Any]) -> str:
         """Let no workflow count as published that is not, so that the next run tries again."""
         previous = live.get("activeVersionId") if live.get("active") else None
         if previous and previous != live.get("versionId"):
-            self.api.call(
-                "POST", f"/workflows/{live['id']}/publish", json={"versionId": previous}, expect=range(200, 600)
-            )
-            return "the version that was live before is published again"
+            try:
+                self._post(live, {"versionId": previous})
+                return "the version that was live before is published again"
+            except StackError:
+                pass
         self.api.call("POST", f"/workflows/{live['id']}/unpublish", json={}, expect=range(200, 600))
         return "it is unpublished again"
+
+    def put_back(self, name: str, live: Mapping[str, Any]) -> str:
+        """What made way for another one runs again as it ran before."""
+        try:
+            self._post(live, {"versionId": live["activeVersionId"]})
+        except StackError as error:
+            return f"workflow '{name}', which made way, stays off its path until the next run ({error})"
+        return f"workflow '{name}', which made way, is published again as it was"
 
     def prove(self, name: str, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """:raises StackError: with n8n's own reason, where its owner's session is there to ask for it"""

@@ -93,46 +93,6 @@ def unknown_calls(item: Mapping[str, Any], index: WorkflowIndex) -> list[str]:
     ]
 
 
-def in_order(wanted: Mapping[str, Mapping[str, Any]], index: WorkflowIndex) -> list[str]:
-    """The names so that who is called comes before who calls, else by name; a circle is entered anywhere."""
-    needs = {name: sorted({called for _where, called in calls(item, index)}) for name, item in wanted.items()}
-    done: dict[str, None] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in done or name in path:
-            return
-        for called in needs.get(name, ()):
-            visit(called, (*path, name))
-        if name in needs:
-            done[name] = None
-
-    for name in sorted(needs):
-        visit(name, ())
-    return list(done)
-
-
-def too_early(
-    order: Iterable[str], wanted: Mapping[str, Mapping[str, Any]], index: WorkflowIndex
-) -> tuple[dict[str, list[str]], set[str]]:
-    """Where workflows need each other in a circle, somebody comes before what it needs.
-
-    :returns: what each of them lacks when its turn comes, for it is made later; and the names that have to wait with
-        being published, because what they need waits too
-    """
-    lacking: dict[str, list[str]] = {}
-    waiting: set[str] = set()
-    ready: set[str] = set()
-    for name in order:
-        needed = {called for _where, called in calls(wanted[name], index)} - {name}
-        missing = sorted(called for called in needed - ready if called in wanted and index.id_of(called) is None)
-        if missing:
-            lacking[name] = missing
-        if missing or needed & waiting:
-            waiting.add(name)
-        ready.add(name)
-    return lacking, waiting
-
-
 def webhook_nodes(item: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     """(node, method, path) of the webhooks whose path is known without running anything."""
     for node in item["nodes"]:

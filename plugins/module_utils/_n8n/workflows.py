@@ -33,13 +33,21 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.pol
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
-    in_order,
     made_and_left,
     renamed,
-    too_early,
     webhook_conflict,
+    webhook_nodes,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
+    aside,
+    handovers,
+    in_order,
+    live_version,
+    make_way,
+    running,
+    too_early,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 MISSING = "missing"
@@ -71,6 +79,8 @@ class Workflows:
         self._live: dict[str, Mapping[str, Any]] = {}
         self._strays: dict[str, Mapping[str, Any]] = {}
         self._unmarked: set[str] = set()
+        self._aside: dict[str, Mapping[str, Any]] = {}
+        self._astray: set[str] = set()
         self._others: list[Mapping[str, Any]] = []
         self._index = CredentialIndex()
         self._flows: WorkflowIndex = NO_WORKFLOWS
@@ -150,7 +160,9 @@ class Workflows:
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         operations: list[Operation] = []
-        order = in_order(items, self._flows) if self.content else sorted(mine)
+        takes = handovers(self._live, items) if self.content else {}
+        self._publisher.freed = bool(takes)
+        order = in_order(items, self._flows, takes) if self.content else sorted(mine)
         lacking, waiting = too_early(order, items, self._flows) if self.content else ({}, set())
         later: list[Operation] = []
         for name in [*self._strays, *order]:
@@ -162,8 +174,8 @@ class Workflows:
                 later += [step for step in found if step not in now]
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
-        operations += later
-        self._refuse_conflicts(operations)
+        operations = make_way([*operations, *later], takes)
+        self._refuse_conflicts(mine, operations)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
 
     def _left_alone(self, name: str) -> bool:
@@ -190,18 +202,15 @@ class Workflows:
         unmarked = name in self._unmarked
         return steps.update(name, seen, becomes, self.policy, secrets=self._secrets, unmarked=unmarked)
 
-    def _refuse_conflicts(self, operations: Sequence[Operation]) -> None:
+    def _refuse_conflicts(self, mine: Sequence[str], operations: Sequence[Operation]) -> None:
         """:raises StackError: where two workflows would answer on one path, which n8n says only half way through"""
         if not self.content or self.policy.state == "unpublished":
             return
-        alive = [
-            {**item, **(item.get("activeVersion") or {}), "id": item["id"], "name": item["name"]}
-            for item in self._others
-            if item.get("active") and not item.get("isArchived")
-        ]
-        touched = {operation.target for operation in operations if operation.verb != "unpublish"} & set(self.wanted)
+        left = [item for name, item in self._live.items() if name not in mine]
+        alive = [live_version(item) for item in (*self._others, *left) if running(item)]
+        touched = {operation.target for operation in operations if operation.verb != "unpublish"} & set(mine)
         live = {name for name, item in self._live.items() if item.get("active")}
-        runs = [name for name in self.wanted if self.policy.state == "published" or name in live]
+        runs = [name for name in mine if self.policy.state == "published" or name in live]
         for name in (name for name in runs if name in touched):
             declared = [self.wanted[other] for other in runs if other != name]
             conflict = webhook_conflict(self.wanted[name], [*alive, *declared])
@@ -218,7 +227,11 @@ class Workflows:
         if self._unresolved:
             raise StackError(self._unresolved[0], unresolved=self._unresolved)
         self._check_nodes()
-        getattr(self, f"_{operation.verb}_one")(operation.target, **operation.args)
+        try:
+            getattr(self, f"_{operation.verb}_one")(operation.target, **operation.args)
+        except StackError as error:
+            put_back = [self._publisher.put_back(name, live) for name, live in self._aside.items()]
+            raise StackError("; ".join([str(error), *put_back]), **error.details) from None
 
     def _check_nodes(self) -> None:
         """:raises StackError: for a node that n8n would store without a word, and refuse only when it is published"""
@@ -287,9 +300,16 @@ class Workflows:
         body = request_body(self.wanted[name], self._index, live, self._flows)
         params = {"publishIfActive": "false"} if hold else None
         answer = self._publisher.call(name, "PUT", self._path(name), json=body, params=params)
-        self._live[name] = {**live, **{key: answer[key] for key in ("versionId", "nodes") if key in answer}}
+        self._keep(name, answer)
+        self._astray.discard(name)
         if prove:
             self._publisher.prove(name, self._live[name], self.wanted[name])
+
+    def _keep(self, name: str, answer: Mapping[str, Any]) -> None:
+        self._live[name] = {
+            **self._live[name],
+            **{key: answer[key] for key in ("versionId", "nodes") if key in answer},
+        }
 
     def _tag_one(self, name: str) -> None:
         tag = str(self.policy.owner_tag)
@@ -301,7 +321,22 @@ class Workflows:
         self._publisher.call(name, "PUT", self._path(name, "/tags"), json=[{"id": one} for one in ids])
 
     def _publish_one(self, name: str) -> None:
+        if name in self._astray:
+            self._update_one(name, hold=True)
         self._publisher.publish(name, self._live[name], self.wanted[name])
+        self._aside.pop(name, None)
+
+    def _aside_one(self, name: str) -> None:
+        """Let a live workflow answer elsewhere until its own turn comes."""
+        live = self._live[name]
+        paths = {(method, path) for item in self.wanted.values() for _node, method, path in webhook_nodes(item)}
+        body = aside(live, paths)
+        self._astray.add(name)
+        hold = {"publishIfActive": "false"}
+        self._keep(name, self._publisher.call(name, "PUT", self._path(name), json=body, params=hold))
+        self._aside[name] = live
+        self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
+        self._live[name] = {**self._live[name], "activeVersionId": self._live[name].get("versionId")}
 
     def _unpublish_one(self, name: str) -> None:
         self._publisher.call(name, "POST", self._path(name, "/unpublish"), json={})

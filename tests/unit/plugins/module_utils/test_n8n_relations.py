@@ -15,14 +15,19 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
-    in_order,
     node_id,
     renamed,
-    too_early,
     unknown_calls,
     webhook_conflict,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.source import read_directory
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
+    handovers,
+    in_order,
+    make_way,
+    too_early,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 
 
 def call(name: str, value: str = "") -> dict[str, Any]:
@@ -94,7 +99,7 @@ def test_who_is_called_comes_first_and_circles_end() -> None:
         "c": workflow("c", call("d")),
         "d": workflow("d", call("c"), errorWorkflow="b"),
     }
-    assert in_order(wanted, WorkflowIndex(declared=wanted)) == ["b", "d", "c", "a"]
+    assert in_order(wanted, WorkflowIndex(declared=wanted), {}) == ["b", "d", "c", "a"]
 
 
 def test_a_path_belongs_to_one_workflow_and_method() -> None:
@@ -169,9 +174,47 @@ def test_who_needs_each_other_waits_for_what_is_made_later() -> None:
         "d": workflow("d", errorWorkflow="d"),
     }
     flows = WorkflowIndex(declared=wanted)
-    assert in_order(wanted, flows) == ["b", "a", "c", "d"]
+    assert in_order(wanted, flows, {}) == ["b", "a", "c", "d"]
     assert too_early(["b", "a", "c", "d"], wanted, flows) == ({"b": ["a"]}, {"b", "a", "c"})
     flows.add("i1", "a")
     assert too_early(["b", "a", "c", "d"], wanted, flows) == ({}, set())
     early = request_body(wanted["b"], CredentialIndex(), flows=WorkflowIndex(declared=wanted))
     assert "errorWorkflow" not in early["settings"]
+
+
+def answering(name: str, path: str, **state: Any) -> dict[str, Any]:
+    return {"id": f"id of {name}", "active": True, **workflow(name, node(path=path, httpMethod="POST")), **state}
+
+
+def test_who_takes_a_path_over_from_whom() -> None:
+    def wanted(**paths: str) -> dict[str, Any]:
+        return {name: workflow(name, node(path=path, httpMethod="POST")) for name, path in paths.items()}
+
+    live = {name: answering(name, path) for name, path in {"a": "x", "b": "y"}.items()}
+    assert handovers(live, wanted(a="y", b="x")) == {"a": {"b"}, "b": {"a"}}
+    assert handovers(live, wanted(a="z", b="x", c="y")) == {"b": {"a"}, "c": {"b"}}
+    assert handovers(live, wanted(a="x", b="x")) == {}  # which is refused as a conflict
+    older = {"activeVersion": {"nodes": [node(path="old", httpMethod="POST")]}}
+    assert handovers({"a": answering("a", "x", **older)}, wanted(a="x", c="old")) == {"c": {"a"}}
+    assert handovers({"a": answering("a", "x", active=False)}, wanted(a="z", c="x")) == {}
+
+
+def test_who_gives_a_path_up_comes_first_unless_it_calls_who_takes_it() -> None:
+    wanted = {"a": workflow("a"), "b": workflow("b"), "c": workflow("c", call("b"))}
+    flows = WorkflowIndex(declared=wanted)
+    assert in_order(wanted, flows, {"a": {"b"}}) == ["b", "a", "c"]
+    assert in_order(wanted, flows, {"a": {"c"}}) == ["b", "c", "a"]
+    assert in_order(wanted, flows, {"b": {"c"}}) == ["a", "b", "c"]
+    assert in_order(wanted, flows, {"a": {"b"}, "b": {"a"}}) == ["b", "a", "c"]
+
+
+def test_who_still_holds_a_path_makes_way_for_a_moment() -> None:
+    steps = [Operation("update", "b", ""), *(Operation("publish", name, "") for name in ("b", "a", "c"))]
+    turned = make_way(steps, {"b": {"a"}, "a": {"b"}, "c": {"a"}})
+    assert [(step.verb, step.target) for step in turned] == [
+        ("update", "b"),
+        ("aside", "a"),
+        ("publish", "b"),
+        ("publish", "a"),
+        ("publish", "c"),
+    ]

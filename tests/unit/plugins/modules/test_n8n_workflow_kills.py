@@ -82,6 +82,18 @@ SCENARIOS: dict[str, tuple[Callable[[], N8nDouble], list[dict[str, Any]], dict[s
     "pruned": (standing(simple("w", "x"), simple("v", "y")), [simple("w", "y")], PRUNED),
     "deleted": (standing(*family()), [simple("w", "call")], {**PRUNED, "prune_to": "absent"}),
     "unpublished": (standing(*family()), family(), {"state": "unpublished"}),
+    "moved": (standing(simple("a", "x"), simple("b", "y")), [simple("a", "z"), simple("b", "x"), simple("c", "y")], {}),
+    "swapped": (standing(simple("a", "x"), simple("b", "y")), [simple("a", "y"), simple("b", "x")], {}),
+    "turned": (
+        standing(*(simple(*pair) for pair in ("ax", "by", "cz"))),
+        [simple(*pair) for pair in ("ay", "bz", "cx")],
+        {"state": "present"},
+    ),
+    "taken-by-the-called": (
+        standing(simple("a", "x")),
+        [simple("a", "y", call("Call", "b")), called("b", hook("x"))],
+        {},
+    ),
     "absent": (standing(*family()), [{"name": "caller"}, {"name": "alarm"}], {"state": "absent"}),
 }
 
@@ -152,3 +164,44 @@ def test_what_somebody_has_touched_since_is_not_taken_up(touch: Any) -> None:
         item.update(touch)
     with pytest.raises(ModuleFailed, match="does not carry the tag 'ours', so it is somebody else's"):
         run(double, simple("w", "x"))
+
+
+def test_paths_that_only_move_take_nobody_down() -> None:
+    double = standing(simple("a", "x"), simple("b", "y"))()
+    done = run(double, simple("a", "z"), simple("b", "x"), simple("c", "y"))["actions"]
+    assert [words for words in done if "publish" in words] == [
+        "publish the new version of workflow 'a'",
+        "publish the new version of workflow 'b'",
+        "publish workflow 'c'",
+    ]
+
+
+def test_of_two_that_swap_paths_one_makes_way_for_a_moment() -> None:
+    double = standing(simple("a", "x"), simple("b", "y"))()
+    assert run(double, simple("a", "y"), simple("b", "x"))["actions"] == [
+        "update workflow 'b': nodes.Hook.parameters.path",
+        "move workflow 'a' aside for a moment, for 'b' takes over its path",
+        "publish the new version of workflow 'b'",
+        "update workflow 'a': nodes.Hook.parameters.path",
+        "publish the new version of workflow 'a'",
+    ]
+
+
+def test_who_made_way_runs_again_where_the_other_is_refused() -> None:
+    double = standing(simple("a", "x"), simple("b", "y"))()
+    before = {name: double.named(name)["activeVersion"] for name in "ab"}
+    double.refused = "b"
+    sentence = (
+        "workflow 'b': .* no room for b; the version that was live .*; workflow 'a', which made way, is published"
+    )
+    with pytest.raises(ModuleFailed, match=sentence):
+        run(double, simple("a", "y"), simple("b", "x"))
+    assert {name: double.named(name)["activeVersion"] for name in "ab"} == before
+
+
+def test_a_path_of_a_workflow_that_is_left_alone_is_refused() -> None:
+    double = somebody_elses()
+    with pytest.raises(
+        ModuleFailed, match=r"'v', node 'Hook' wants POST /webhook/x, which belongs to the workflow 'w'"
+    ):
+        run(double, simple("w", "y"), simple("v", "x"), on_existing="leave")

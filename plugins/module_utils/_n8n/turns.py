@@ -1,0 +1,141 @@
+# Copyright (c) 2026, bestviable.planner_memory contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose turn it is: who is called comes before who calls, and who gives a path up before who takes it."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
+    WorkflowIndex,
+    calls,
+    webhook_nodes,
+)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
+
+GIVES_UP = ("publish", "unpublish", "archive", "delete")
+
+
+def running(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("active")) and not item.get("isArchived")
+
+
+def live_version(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow with the nodes that run, which may be older than those that were saved."""
+    return {**item, **(item.get("activeVersion") or {}), "id": item["id"], "name": item["name"]}
+
+
+def handovers(
+    live: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, Mapping[str, Any]]
+) -> dict[str, set[str]]:  # fmt: skip
+    """Of which workflows each one takes over a path that they are declared without."""
+    stays = {name: {(method, path) for _node, method, path in webhook_nodes(item)} for name, item in wanted.items()}
+    holders = {
+        (method, path): name
+        for name, item in live.items()
+        if name in wanted and running(item)
+        for _node, method, path in webhook_nodes(live_version(item))
+    }
+    takes = {
+        name: {holders[one] for one in paths if one in holders and one not in stays[holders[one]]} - {name}
+        for name, paths in stays.items()
+    }
+    return {name: givers for name, givers in takes.items() if givers}
+
+
+def in_order(
+    wanted: Mapping[str, Mapping[str, Any]], index: WorkflowIndex, takes: Mapping[str, set[str]]
+) -> list[str]:  # fmt: skip
+    """The names so that each comes after what it needs, else by name; a circle is entered anywhere.
+
+    A path that goes round in a circle is the one thing that ``make_way`` has to break.
+    """
+    needs = {name: sorted({called for _where, called in calls(item, index)}) for name, item in wanted.items()}
+    for taker, giver in sorted((taker, giver) for taker, givers in takes.items() for giver in givers):
+        if not _leads(needs, giver, taker):
+            needs[taker] = sorted({*needs[taker], giver})
+    done: dict[str, None] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done or name in path:
+            return
+        for needed in needs.get(name, ()):
+            visit(needed, (*path, name))
+        if name in needs:
+            done[name] = None
+
+    for name in sorted(needs):
+        visit(name, ())
+    return list(done)
+
+
+def _leads(needs: Mapping[str, Sequence[str]], start: str, goal: str) -> bool:
+    seen: set[str] = set()
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        if name == goal:
+            return True
+        if name not in seen:
+            seen.add(name)
+            todo += needs.get(name, ())
+    return False
+
+
+def too_early(
+    order: Iterable[str], wanted: Mapping[str, Mapping[str, Any]], index: WorkflowIndex
+) -> tuple[dict[str, list[str]], set[str]]:
+    """Where workflows need each other in a circle, somebody comes before what it needs.
+
+    :returns: what each of them lacks when its turn comes, for it is made later; and the names that have to wait with
+        being published, because what they need waits too
+    """
+    lacking: dict[str, list[str]] = {}
+    waiting: set[str] = set()
+    ready: set[str] = set()
+    for name in order:
+        needed = {called for _where, called in calls(wanted[name], index)} - {name}
+        missing = sorted(called for called in needed - ready if called in wanted and index.id_of(called) is None)
+        if missing:
+            lacking[name] = missing
+        if missing or needed & waiting:
+            waiting.add(name)
+        ready.add(name)
+    return lacking, waiting
+
+
+def aside(live: Mapping[str, Any], paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """What is sent so that a live workflow stays as it is and answers on paths that nobody wants.
+
+    :param paths: (method, path) of what others want
+    """
+    item = live_version(live)
+    wanted = {node for node, method, path in webhook_nodes(item) if (method, path) in set(paths)}
+    nodes = [
+        {**node, "parameters": {**node["parameters"], "path": f"aside-{node['id']}"}}
+        if node["name"] in wanted
+        else node
+        for node in item["nodes"]
+    ]
+    return {"name": item["name"], "nodes": nodes, "connections": item["connections"], "settings": {}}
+
+
+def make_way(operations: Iterable[Operation], takes: Mapping[str, set[str]]) -> list[Operation]:
+    """The steps, with one before each publication that finds its path still held: who holds it goes aside first.
+
+    It is not unpublished, for where nobody says that it has to be published, nobody would know that it was.
+    """
+    done: list[Operation] = []
+    gave_up: set[str] = set()
+    for operation in operations:
+        if operation.verb == "publish":
+            for giver in sorted(takes.get(operation.target, set()) - gave_up):
+                words = f"move workflow '{giver}' aside for a moment, for '{operation.target}' takes over its path"
+                done.append(Operation("aside", giver, words))
+                gave_up.add(giver)
+        if operation.verb in GIVES_UP:
+            gave_up.add(operation.target)
+        done.append(operation)
+    return done

@@ -33,8 +33,9 @@ description:
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.
-  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed
-    in n8n is known by the ids of its nodes, and gets its name back.
+  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed,
+    in n8n or in the declaration, is known by the ids of its nodes, else by its webhooks and half of its nodes, else,
+    where it has no webhooks, by having the very same nodes; it gets the declared name and keeps its id.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
   - bestviable.planner_memory.n8n
@@ -61,7 +62,7 @@ options:
       - What n8n's export writes, with at least C(name), C(nodes) and C(connections).
       - For O(state=archived) and O(state=absent) C(name) is enough.
       - Nodes name their credentials; ids of credentials are found by type and name, and a name that n8n does not know
-        exactly once is an error.
+        exactly once is an error. A workflow whose credential lost its name to another one is bound to that one.
     type: dict
   state:
     description:

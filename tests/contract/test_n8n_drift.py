@@ -116,7 +116,7 @@ def test_four_hands_at_once_are_named_and_mended(n8n: Rig) -> None:
         mended["actions"]
         == predicted["actions"]
         == [
-            "update workflow 'a-caller': name (it was renamed to 'Somebody renamed this')",
+            "update workflow 'a-caller': name (n8n has it as 'Somebody renamed this')",
             "publish workflow 'drift-clock'",
             "update workflow 'drift-fetch': nodes.Fetch.credentials.httpHeaderAuth, nodes.Fetch.parameters.url",
             "publish the new version of workflow 'drift-fetch'",
@@ -166,6 +166,34 @@ def test_a_workflow_of_somebody_else_is_not_touched(n8n: Rig) -> None:
     run_module("n8n_workflow", options(n8n, workflows=[clock()], on_existing="adopt"))
     tags = {tag["name"] for tag in live(n8n, "drift-clock")["tags"]}
     assert tags == {TAG, "contract-other"}
+
+
+def test_an_adopted_workflow_that_is_renamed_is_the_same_one(n8n: Rig) -> None:
+    by_hand = fetch()
+    del by_hand["nodes"][1]["credentials"]
+    known = n8n.api("POST", "/workflows", json=by_hand)["id"]
+    run_module("n8n_workflow", options(n8n, workflows=[fetch()], on_existing="adopt"))
+    edit(n8n, "drift-fetch", name="Somebody renamed this")
+    back = run_module("n8n_workflow", options(n8n, workflows=[fetch()]))
+    assert back["actions"] == ["update workflow 'drift-fetch': name (n8n has it as 'Somebody renamed this')"]
+    another = {**fetch(), "name": "drift-fetched"}
+    moved = run_module("n8n_workflow", options(n8n, workflows=[another], prune=True))
+    assert moved["actions"] == ["update workflow 'drift-fetched': name (n8n has it as 'drift-fetch')"]
+    assert moved["workflows"]["drift-fetched"]["id"] == known
+
+
+def test_a_credential_that_lost_its_name_is_told_or_bound_anew(n8n: Rig) -> None:
+    run_module("n8n_workflow", options(n8n, workflows=[fetch()]))
+    bound = live(n8n, "drift-fetch")["nodes"][1]["credentials"]["httpHeaderAuth"]["id"]
+    n8n.api("PATCH", f"/credentials/{bound}", json={"name": "somebody renamed it"})
+    assert run_module("n8n_workflow", options(n8n, workflows=[fetch()]), check=True)["changed"] is False
+    with pytest.raises(ModuleFailed, match="refers to the httpHeaderAuth credential 'drift-header', and there is none"):
+        run_module("n8n_workflow", options(n8n, workflows=[fetch()]))
+    new = n8n.api("POST", "/credentials", json=HEADER)["id"]
+    done = run_module("n8n_workflow", options(n8n, workflows=[fetch()]))
+    assert done["actions"][0] == "update workflow 'drift-fetch': nodes.Fetch.credentials.httpHeaderAuth"
+    assert live(n8n, "drift-fetch")["nodes"][1]["credentials"]["httpHeaderAuth"]["id"] == new
+    n8n.api("DELETE", f"/credentials/{bound}")
 
 
 def test_archived_is_a_state(n8n: Rig) -> None:

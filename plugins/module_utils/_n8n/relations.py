@@ -153,3 +153,38 @@ def renamed(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> O
         stray for stray in strays if ids and 2 * len(ids & {node.get("id") for node in stray["nodes"]}) >= len(ids)
     ]
     return alike[0] if len(alike) == 1 else None
+
+
+def alike(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> Optional[Mapping[str, Any]]:
+    """The one stray workflow that is this definition under another name, whatever the ids of its nodes.
+
+    It answers on the same webhooks, and half of the nodes are the same; without webhooks everything is the same, for
+    schedules and error triggers are much the same everywhere.
+    """
+    mine, paths = _faces(wanted), _paths(wanted)
+
+    def same(stray: Mapping[str, Any]) -> bool:
+        theirs = _faces(stray)
+        if not paths:
+            return mine == theirs and wanted["connections"] == stray["connections"]
+        common = sum(theirs.get(name) == face for name, face in mine.items())
+        return paths == _paths(stray) and 2 * common >= max(len(mine), len(theirs))
+
+    found = [stray for stray in strays if not stray.get("isArchived") and same(stray)]
+    return found[0] if len(found) == 1 else None
+
+
+def _paths(item: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(method, path) for _node, method, path in webhook_nodes(item)}
+
+
+def _faces(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The nodes by name, with the names of what they call in place of n8n's ids."""
+    return {
+        node["name"]: (node["type"], {**(node["parameters"] or {}), CALLED: _callee(node)}) for node in item["nodes"]
+    }
+
+
+def _callee(node: Mapping[str, Any]) -> Any:
+    reference = called_reference(node)
+    return (node["parameters"] or {}).get(CALLED) if reference is None else reference["cachedResultName"]

@@ -117,7 +117,7 @@ def update(
         again = any(path.startswith("settings") for path in content) and not new_version
         words = f"update workflow '{name}': {short(content)}"
         if "name" in seen:
-            words += f" (it was renamed to '{seen['name']}')"
+            words += f" (n8n has it as '{seen['name']}')"
         prove = again and was == becomes == "published"
         steps.append(Operation("update", name, words, {"hold": not again, "prove": prove}))
         if new_version and was == "published" and becomes == "published":

@@ -33,6 +33,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.pol
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
+    alike,
     made_and_left,
     renamed,
     webhook_conflict,
@@ -116,15 +117,16 @@ class Workflows:
         return state
 
     def _find_strays(self, listing: Sequence[Mapping[str, Any]]) -> None:
-        """What carries our tag under no declared name: somebody renamed it, or it is declared no longer."""
+        """What carries our tag under no declared name: it was renamed here or there, or is declared no longer."""
         known = {live["id"] for live in self._live.values()}
         self._others = [item for item in listing if item["id"] not in known]
         strays = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
-        for name in sorted(set(self.wanted) - set(self._live)) if self.content else ():
-            found = renamed(self.wanted[name], strays)
-            if found is not None:
-                self._live[name] = found
-                strays = [item for item in strays if item is not found]
+        for known_by in (renamed, alike) if self.content else ():
+            for name in sorted(set(self.wanted) - set(self._live)):
+                found = known_by(self.wanted[name], strays)
+                if found is not None:
+                    self._live[name] = found
+                    strays = [item for item in strays if item is not found]
         self._strays = {}
         for item in strays if self.policy.prune else ():
             clear = item["name"] not in self._strays
@@ -176,6 +178,7 @@ class Workflows:
                 after.update({name: becomes} if becomes is not None else {})
         operations = make_way([*operations, *later], takes)
         self._refuse_conflicts(mine, operations)
+        self._refuse_lost(items)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
 
     def _left_alone(self, name: str) -> bool:
@@ -201,6 +204,14 @@ class Workflows:
         becomes = steps.wanted_state(wanted, seen, self.policy, self._flows)
         unmarked = name in self._unmarked
         return steps.update(name, seen, becomes, self.policy, secrets=self._secrets, unmarked=unmarked)
+
+    def _refuse_lost(self, items: Mapping[str, Mapping[str, Any]]) -> None:
+        """:raises StackError: outside of check mode, where nothing differs but the name that a credential has lost"""
+        lost = self.content and any(
+            self._index.count(kind, name) == 0 for item in items.values() for _node, kind, name in references(item)
+        )
+        if lost and not self.api.http.read_only:
+            raise StackError(self._unresolved[0], unresolved=self._unresolved)
 
     def _refuse_conflicts(self, mine: Sequence[str], operations: Sequence[Operation]) -> None:
         """:raises StackError: where two workflows would answer on one path, which n8n says only half way through"""

@@ -15,6 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
+    alike,
     node_id,
     renamed,
     unknown_calls,
@@ -117,6 +118,20 @@ def test_a_renamed_workflow_is_known_by_its_nodes() -> None:
     assert renamed(wanted, [stray]) is stray
     assert renamed(wanted, [stray, dict(stray)]) is None
     assert renamed(wanted, [{"id": "i2", **workflow("v", {**node("A"), "id": "other"})}]) is None
+
+
+def test_a_workflow_is_known_by_what_it_is() -> None:
+    wanted = workflow("w", node(path="x"), node("A", "set", a=1), node("B", "set", b=2))
+    same = {"id": "i1", **workflow("v", node(path="x"), node("A", "set", a=1), node("B", "set", b=3))}
+    another = {"id": "i2", **workflow("u", node(path="y"), node("A", "set", a=1), node("B", "set", b=2))}
+    grown = {"id": "i3", **workflow("t", node(path="x"), *(node(name, "set") for name in "AB"))}
+    assert alike(wanted, [another, same, grown]) is same
+    assert alike(wanted, [same, {**same}]) is None
+    assert alike(wanted, [{**same, "isArchived": True}]) is None
+    clock = workflow("w", node("T", "scheduleTrigger"), call("sub"))
+    assert alike(clock, [{"id": "i1", **workflow("v", node("T", "scheduleTrigger"), call("sub", "i9"))}]) is not None
+    assert alike(clock, [{"id": "i1", **workflow("v", node("T", "scheduleTrigger"), call("other"))}]) is None
+    assert alike(clock, [{"id": "i1", **workflow("v", node("T", "scheduleTrigger"))}]) is None
 
 
 @pytest.mark.parametrize(

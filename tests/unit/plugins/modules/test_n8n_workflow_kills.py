@@ -70,6 +70,13 @@ def archived_by_hand() -> N8nDouble:
     return double
 
 
+def renamed_after_adoption() -> N8nDouble:
+    double = somebody_elses()
+    run(double, simple("w", "x"), on_existing="adopt")
+    double.named("w")["name"] = "renamed"
+    return double
+
+
 GROWN = simple("w", "x", node("Nothing", "noOp", 1), node("More", "noOp", 1))
 PRUNED = {"prune": True}
 SCENARIOS: dict[str, tuple[Callable[[], N8nDouble], list[dict[str, Any]], dict[str, Any]]] = {
@@ -78,6 +85,8 @@ SCENARIOS: dict[str, tuple[Callable[[], N8nDouble], list[dict[str, Any]], dict[s
     "grown": (standing(simple("w", "x")), [GROWN, simple("v", "y")], {}),
     "adopted": (somebody_elses, [GROWN], {"on_existing": "adopt"}),
     "renamed": (renamed_by_hand, [GROWN], {}),
+    "renamed-after-adoption": (renamed_after_adoption, [GROWN], {}),
+    "declared-anew": (standing(simple("w", "x")), [{**GROWN, "name": "v"}], PRUNED),
     "archived": (archived_by_hand, [GROWN], {}),
     "pruned": (standing(simple("w", "x"), simple("v", "y")), [simple("w", "y")], PRUNED),
     "deleted": (standing(*family()), [simple("w", "call")], {**PRUNED, "prune_to": "absent"}),
@@ -205,3 +214,19 @@ def test_a_path_of_a_workflow_that_is_left_alone_is_refused() -> None:
         ModuleFailed, match=r"'v', node 'Hook' wants POST /webhook/x, which belongs to the workflow 'w'"
     ):
         run(double, simple("w", "y"), simple("v", "x"), on_existing="leave")
+
+
+@pytest.mark.parametrize("start", [renamed_by_hand, renamed_after_adoption])
+def test_a_renamed_workflow_is_the_same_one(start: Callable[[], N8nDouble]) -> None:
+    double = start()
+    known = double.named("renamed")["id"]
+    assert run(double, simple("w", "x"))["actions"] == ["update workflow 'w': name (n8n has it as 'renamed')"]
+    assert [(item["id"], item["name"]) for item in double.workflows.values()] == [(known, "w")]
+
+
+def test_a_workflow_that_is_declared_under_another_name_keeps_its_id() -> None:
+    double = renamed_after_adoption()
+    known = double.named("renamed")["id"]
+    done = run(double, {**GROWN, "name": "v"}, prune=True)
+    assert done["actions"][0] == "update workflow 'v': connections.Nothing, name, nodes.More (n8n has it as 'renamed')"
+    assert [(item["id"], item["name"]) for item in double.workflows.values()] == [(known, "v")]

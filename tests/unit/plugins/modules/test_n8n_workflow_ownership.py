@@ -127,7 +127,7 @@ def test_a_renamed_workflow_gets_its_name_back() -> None:
     responses.put(f"{API}/w1", json=live())
     listing(live(**OWNED), credentials=[PG])
     result = run("published", owner_tag="ours", definition=wanted)
-    assert result["actions"] == ["update workflow 'w': name (it was renamed to 'renamed')"]
+    assert result["actions"] == ["update workflow 'w': name (n8n has it as 'renamed')"]
     assert result["diff"] == {"before": {"w": {"name": "renamed"}}, "after": {"w": {"name": "w"}}}
 
 

@@ -110,18 +110,19 @@ class CredentialIndex:
 
     def __init__(self, live: Iterable[Mapping[str, Any]] = ()) -> None:
         self._ids: dict[tuple[str, str], list[str]] = {}
-        self._known: set[str] = set()
+        self._known: dict[tuple[str, str], str] = {}
         for item in live:
             self._ids.setdefault((item["type"], item["name"]), []).append(item["id"])
-            self._known.add(item["id"])
+            self._known[item["type"], item["id"]] = item["name"]
 
     def resolve(self, kind: str, name: str) -> Optional[str]:
         """The id, or None unless exactly one credential has this type and name."""
         ids = self._ids.get((kind, name), [])
         return ids[0] if len(ids) == 1 else None
 
-    def exists(self, credential_id: Any) -> bool:
-        return credential_id in self._known
+    def name_of(self, kind: str, credential_id: Any) -> Optional[str]:
+        """What a credential of this type is named now; None where there is none."""
+        return self._known.get((kind, credential_id))
 
     def count(self, kind: str, name: str) -> int:
         return len(self._ids.get((kind, name), []))
@@ -183,7 +184,7 @@ def _node_form(node: Mapping[str, Any], index: Optional[CredentialIndex], flows:
     form = {key: value for key, value in node.items() if key not in (*IDENTITY_KEYS, "credentials")}
     if node.get("credentials"):
         form["credentials"] = {
-            kind: _reference_form(reference, index, bool(node.get("disabled")))
+            kind: _reference_form(kind, reference, index, bool(node.get("disabled")))
             for kind, reference in node["credentials"].items()
         }
     reference = called_reference(node)
@@ -194,12 +195,19 @@ def _node_form(node: Mapping[str, Any], index: Optional[CredentialIndex], flows:
     return form
 
 
-def _reference_form(reference: Any, index: Optional[CredentialIndex], disabled: bool) -> str:
+def _reference_form(kind: str, reference: Any, index: Optional[CredentialIndex], disabled: bool) -> str:
+    """What the credential is named by now, or that it is gone.
+
+    One that was renamed and whose old name nobody has is still the same one: it lacks its name, not the node its
+    credential, and ``unresolved`` says so.
+    """
     name = reference_name(reference)
     if index is None or disabled:
         return name
-    credential_id = reference.get("id") if isinstance(reference, Mapping) else None
-    return name if index.exists(credential_id) else UNRESOLVED
+    current = index.name_of(kind, reference.get("id") if isinstance(reference, Mapping) else None)
+    if current is None:
+        return UNRESOLVED
+    return name if index.count(kind, name) == 0 else current
 
 
 def managed_part(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

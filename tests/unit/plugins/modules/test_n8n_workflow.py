@@ -240,6 +240,48 @@ def test_a_credential_that_is_missing_or_ambiguous_stops_before_the_first_write(
 
 
 @ordered
+def test_a_credential_that_lost_its_name_to_another_is_bound_anew() -> None:
+    credentials = [{**PG, "name": "pg old"}, {**PG, "id": "c2"}]
+    listing(live(), credentials=credentials)
+    body = sent()
+    body["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
+    responses.put(f"{API}/w1", json=live(), match=[json_params_matcher(body)])
+    publish()
+    probe(REGISTERED)
+    mended = live()
+    mended["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
+    listing(mended, credentials=credentials)
+    result = run("published")
+    assert result["actions"][0] == "update workflow 'w': nodes.PG.credentials.postgres"
+    assert result["diff"]["before"] == {"w": {"nodes.PG.credentials.postgres": "pg old"}}
+
+
+@ordered
+@pytest.mark.parametrize("kind", ["postgres", "mySql"])
+def test_a_credential_that_lost_its_name_to_nobody_is_missing(kind: str) -> None:
+    """In check mode an earlier task may give it its name back, and then nothing is to be done here."""
+    for _run in range(2):
+        listing(live(), credentials=[{**PG, "name": "pg old" if kind == "postgres" else "pg", "type": kind}])
+    predicted = run("published", check=True)
+    assert predicted["changed"] is (kind != "postgres")
+    assert "'PG' refers to the postgres credential 'pg', and there is none" in predicted["warnings"][0]
+    with pytest.raises(ModuleFailed, match="'PG' refers to the postgres credential 'pg', and there is none; create"):
+        run("published")
+
+
+@ordered
+def test_a_name_that_the_workflow_remembers_wrongly_is_no_difference() -> None:
+    remembered = live()
+    remembered["nodes"][1]["credentials"]["postgres"]["name"] = "what it was named once"
+    listing(
+        remembered,
+        {"id": "x", "name": "v", "nodes": []},
+        credentials=[PG, {**PG, "id": "c2", "name": "what it was named once"}],
+    )
+    assert run("published")["changed"] is False
+
+
+@ordered
 def test_two_of_one_name_are_an_error() -> None:
     listing(live(), live(workflow_id="w2"))
     with pytest.raises(ModuleFailed, match=r"more than one workflow named 'w' \(ids w1 and w2\)"):

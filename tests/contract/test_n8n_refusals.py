@@ -77,6 +77,14 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         r"workflow 'refusal', node 'Answer': n8n has the type n8n-nodes-base.noOp not in version 99, but in 1",
     ),
     "cron": (cron("0 25 * * *"), r"workflow 'refusal', node 'Clock': .*0 25 \* \* \*"),
+    "hour": (
+        lambda item: item["nodes"][3]["parameters"]["rule"].update(interval=[{"field": "days", "triggerAtHour": 99}]),
+        r"workflow 'refusal', node 'Clock': triggerAtHour is 99; n8n takes 0 to 23",
+    ),
+    "no-place": (
+        lambda item: item["settings"].update(timezone="Factory"),
+        r"workflow 'refusal': settings.timezone is 'Factory', which is the name of no place",
+    ),
     "zone": (lambda item: item["settings"].update(timezone="Mars/Olympus"), r"workflow 'refusal'.*Mars/Olympus"),
     "credential-missing": (
         with_credential("nobody"),

@@ -30,17 +30,40 @@ PRESETS = frozenset(
     for name in ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly", "weekdays", "weekends")
 )
 LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-RANGE = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
-OFFSET = re.compile(r"utc([+-]\d{1,2}(:\d\d)?)?", re.IGNORECASE)
-INTERVALS = {
-    "seconds": ("secondsInterval", 1, 59),
-    "minutes": ("minutesInterval", 1, 59),
-    "hours": ("hoursInterval", 1, 23),
-    "days": ("daysInterval", 1, 31),
-    "months": ("monthsInterval", 1, None),
+RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([0-9]+))?")
+OFFSET = re.compile(r"utc(?:([+-])([0-9]{1,2})(?::([0-9]{2}))?)?", re.IGNORECASE)
+EARLIEST, LATEST = -12 * 60, 14 * 60  # minutes from UTC of the first and the last zone of the world
+# What the tz database holds beside zones.
+NO_ZONES = re.compile(r"factory|localtime|posixrules|(posix|right)/.*", re.IGNORECASE)
+MINUTE, HOUR = ("minute", 0, 59), ("hour", 0, 23)
+AT_MINUTE, AT_HOUR = ("triggerAtMinute", 0, 59), ("triggerAtHour", 0, 23)
+# The numbers of a rule by what it repeats, with the least and the most that comes to pass.
+RULES: dict[str, tuple[tuple[str, int, Optional[int]], ...]] = {
+    "seconds": (("secondsInterval", 1, 59),),
+    "minutes": (("minutesInterval", 1, 59),),
+    "hours": (("hoursInterval", 1, 23), AT_MINUTE),
+    "days": (("daysInterval", 1, 31), AT_HOUR, AT_MINUTE),
+    "weeks": (("weeksInterval", 1, 52), ("triggerAtDay", 0, 7), AT_HOUR, AT_MINUTE),
+    "months": (("monthsInterval", 1, None), ("triggerAtDayOfMonth", 1, 31), AT_HOUR, AT_MINUTE),
+    "cronExpression": (),
 }
+MODES: dict[str, tuple[tuple[str, int, Optional[int]], ...]] = {
+    "everyMinute": (),
+    "everyHour": (MINUTE,),
+    "everyX": (("value", 1, 59),),
+    "everyDay": (HOUR, MINUTE),
+    "everyWeek": (("weekday", 0, 7), HOUR, MINUTE),
+    "everyMonth": (("dayOfMonth", 1, 31), HOUR, MINUTE),
+    "custom": (),
+}
+WEEKDAY_KEYS = ("triggerAtDay", "weekday")
 SCHEDULE_TYPE = "n8n-nodes-base.scheduleTrigger"
 CRON_TYPE = "n8n-nodes-base.cron"
+# Where a node has its rules, how it says which kind one is, the kinds, and what n8n takes where nothing is said.
+NODES: dict[str, tuple[tuple[str, str], str, Mapping[str, Any], str]] = {
+    SCHEDULE_TYPE: (("rule", "interval"), "field", RULES, "days"),
+    CRON_TYPE: (("triggerTimes", "item"), "mode", MODES, "everyDay"),
+}
 NO_ZONE = "DEFAULT"
 
 
@@ -59,39 +82,59 @@ def check_schedule(item: Mapping[str, Any]) -> None:
 
 
 def _node_problems(node: Mapping[str, Any]) -> Iterable[str]:
-    for interval in _intervals(node):
-        expression = interval.get("expression", interval.get("cronExpression"))
-        if interval.get("field") == "cronExpression" or interval.get("mode") == "custom":
+    if node["type"] not in NODES:
+        return
+    where, key, kinds, unsaid = NODES[node["type"]]
+    for rule in _rules(node, where):
+        kind = rule.get(key, unsaid)
+        if _computed(kind):
+            continue
+        if not isinstance(kind, str) or kind not in kinds:
+            near = difflib.get_close_matches(str(kind), kinds, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"n8n takes {', '.join(kinds)}"
+            yield f"{key} is {kind!r}, which is no kind of schedule; {hint}"
+        elif kind in ("cronExpression", "custom"):
+            expression = rule.get("expression", rule.get("cronExpression"))
             why = cron_problem(expression)
             if why:
                 yield f"the schedule {expression!r} {why}"
-        elif interval.get("field") in INTERVALS:
-            key, least, most = INTERVALS[interval["field"]]
-            value = interval.get(key, least)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if number and (value < least or (most is not None and value > most)):
-                yield (
-                    f"{key} is {value}; n8n takes {least} to {most}"
-                    if most
-                    else f"{key} is {value}; n8n takes 1 or more"
-                )
+        else:
+            for name, least, most in kinds[kind]:
+                yield from _number_problems(name, rule.get(name), least, most)
 
 
-def _intervals(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    keys = {SCHEDULE_TYPE: ("rule", "interval"), CRON_TYPE: ("triggerTimes", "item")}.get(node["type"])
+def _number_problems(name: str, value: Any, least: int, most: Optional[int]) -> Iterable[str]:
+    for one in value if isinstance(value, list) else [value]:
+        named = name in WEEKDAY_KEYS and isinstance(one, str) and one.lower() in DAYS
+        if one is None or named or _computed(one):
+            continue
+        number = int(one) if isinstance(one, str) and re.fullmatch("[0-9]{1,9}", one) else one
+        whole = isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1
+        if not whole or number < least or (most is not None and number > most):
+            yield f"{name} is {one!r}; n8n takes {f'{least} to {most}' if most else f'{least} or more'}"
+
+
+def _computed(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("=") and "{{" in value
+
+
+def _rules(node: Mapping[str, Any], where: Iterable[str]) -> list[Mapping[str, Any]]:
     found: Any = node["parameters"] or {}
-    for key in keys or ():
+    for key in where:
         found = found.get(key) if isinstance(found, Mapping) else None
-    return [item for item in found if isinstance(item, Mapping)] if keys and isinstance(found, list) else []
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
 def cron_problem(expression: Any) -> Optional[str]:
     """What is wrong with a cron expression, as the end of a sentence; None where n8n can follow it."""
     if not isinstance(expression, str) or not expression.strip():
         return "is empty; write five fields, such as 0 18 * * *"
-    text = expression[1:] if expression.startswith("=") else expression
-    if expression.startswith("=") and "{{" in text:
-        return None  # computed by n8n
+    if _computed(expression):
+        return None
+    text = expression.removeprefix("=")
+    strange = next((letter for letter in text if not letter.isascii()), None)
+    if strange:
+        return f"has '{strange}' in it; write it with the digits 0 to 9 and plain letters"
     text = text.lower()
     if text in PRESETS:
         return None
@@ -145,13 +188,21 @@ def zone_problem(zone: Any) -> Optional[str]:
     """What is wrong with a time zone, as the end of a sentence; None where it is right, or this host knows no zones."""
     if not isinstance(zone, str):
         return "which is no text; write a name such as Europe/Berlin"
-    if OFFSET.fullmatch(zone) or (zone.startswith("=") and "{{" in zone):
+    if _computed(zone):
         return None
+    offset = OFFSET.fullmatch(zone)
+    if offset:
+        sign, hours, minutes = offset.groups(default="0")
+        away = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
+        there = int(minutes) < 60 and EARLIEST <= away <= LATEST
+        return None if there else "which is nowhere; write UTC-12 to UTC+14, or better a name such as Europe/Berlin"
+    if NO_ZONES.fullmatch(zone):
+        return "which is the name of no place; write a name such as Europe/Berlin"
     try:
         zoneinfo.ZoneInfo(zone)
         return None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = {name.casefold(): name for name in zoneinfo.available_timezones()}
+        known = {name.casefold(): name for name in zoneinfo.available_timezones() if not NO_ZONES.fullmatch(name)}
     if not known or zone.casefold() in known:
         return None
     near = difflib.get_close_matches(zone.casefold(), known, n=1)

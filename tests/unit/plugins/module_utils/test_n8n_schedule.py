@@ -50,6 +50,11 @@ def test_what_n8n_can_follow(expression: str) -> None:
         ("1-2-3 * * * *", "no number, range, list or step"),
         ("0 0 L * *", "the unknown word 'l'"),
         ("0 0 30 2 *", "names a day that never comes"),
+        (
+            "\N{ARABIC-INDIC DIGIT FIVE} * * * *",
+            "has '\N{ARABIC-INDIC DIGIT FIVE}' in it; write it with the digits 0 to 9",
+        ),
+        ("0 18 * * *=", "no number, range, list or step"),
     ],
 )
 def test_what_n8n_would_take_and_never_run(expression: Any, words: str) -> None:
@@ -65,6 +70,18 @@ def test_what_n8n_would_take_and_never_run(expression: Any, words: str) -> None:
         ("europe/berlin", None),
         ("Europe/Berln", "did you mean Europe/Berlin?"),
         ("../etc/passwd", "which is no time zone"),
+        ("", "which is no time zone"),
+        ("UTC", None),
+        ("utc-12", None),
+        ("UTC+5:30", None),
+        ("={{ $json.zone }}", None),
+        ("UTC+99", "which is nowhere; write UTC-12 to UTC+14"),
+        ("UTC-12:30", "which is nowhere"),
+        ("UTC+5:75", "which is nowhere"),
+        ("UTC+\N{ARABIC-INDIC DIGIT FIVE}", "which is no time zone"),
+        ("Factory", "which is the name of no place; write a name such as Europe/Berlin"),
+        ("localtime", "which is the name of no place"),
+        ("posix/Europe/Berlin", "which is the name of no place"),
         (2, "which is no text"),
     ],
 )
@@ -76,6 +93,14 @@ def test_time_zones(zone: Any, words: Optional[str]) -> None:
 def workflow(parameters: Any, kind: str = "scheduleTrigger", **over: Any) -> dict[str, Any]:
     node = {"name": "T", "type": f"n8n-nodes-base.{kind}", "parameters": parameters, **over}
     return {"name": "w", "nodes": [node], "settings": {}}
+
+
+def rule(**given: Any) -> dict[str, Any]:
+    return workflow({"rule": {"interval": [given]}})
+
+
+def old(**given: Any) -> dict[str, Any]:
+    return workflow({"triggerTimes": {"item": [given]}}, "cron")
 
 
 def cron(expression: str) -> dict[str, Any]:
@@ -94,6 +119,23 @@ def cron(expression: str) -> dict[str, Any]:
             workflow({"rule": {"interval": [{"field": "minutes", "minutesInterval": 60}]}}),
             "minutesInterval is 60; n8n takes 1 to 59",
         ),
+        (rule(triggerAtHour=99), "workflow 'w', node 'T': triggerAtHour is 99; n8n takes 0 to 23"),
+        (rule(field="hours", triggerAtMinute=75), "triggerAtMinute is 75; n8n takes 0 to 59"),
+        (rule(field="weeks", triggerAtDay=[1, 9]), "triggerAtDay is 9; n8n takes 0 to 7"),
+        (rule(field="weeks", weeksInterval=53), "weeksInterval is 53; n8n takes 1 to 52"),
+        (rule(field="months", triggerAtDayOfMonth=32), "triggerAtDayOfMonth is 32; n8n takes 1 to 31"),
+        (rule(field="months", monthsInterval=0), "monthsInterval is 0; n8n takes 1 or more"),
+        (rule(triggerAtHour="noon"), "triggerAtHour is 'noon'; n8n takes 0 to 23"),
+        (rule(triggerAtHour="99"), "triggerAtHour is '99'; n8n takes 0 to 23"),
+        (rule(triggerAtHour=True), "triggerAtHour is True; n8n takes 0 to 23"),
+        (rule(field="seconds", secondsInterval=1.5), "secondsInterval is 1.5; n8n takes 1 to 59"),
+        (rule(field="hour"), "field is 'hour', which is no kind of schedule; did you mean hours?"),
+        (rule(field=["days"]), "field is ['days'], which is no kind of schedule; did you mean days?"),
+        (rule(field="x"), "field is 'x', which is no kind of schedule; n8n takes seconds, minutes, hours"),
+        (old(mode="everyday"), "mode is 'everyday', which is no kind of schedule; did you mean everyDay?"),
+        (old(hour=25), "hour is 25; n8n takes 0 to 23"),
+        (old(mode="everyWeek", weekday="9"), "weekday is '9'; n8n takes 0 to 7"),
+        (old(mode="everyX", unit="minutes", value=90), "value is 90; n8n takes 1 to 59"),
         ({**workflow({}), "settings": {"timezone": "Mars"}}, "workflow 'w': settings.timezone is 'Mars'"),
     ],
 )
@@ -109,6 +151,12 @@ def test_the_sentence_names_workflow_node_and_value(item: Any, sentence: str) ->
         workflow(cron("x"), disabled=True),
         workflow({"rule": {"interval": [{}]}}),
         workflow({"rule": None}),
+        rule(triggerAtHour=6, triggerAtMinute="30", daysInterval=None),
+        rule(field="weeks", triggerAtDay=["mon", 7]),
+        rule(field="weeks", triggerAtDay=[], triggerAtHour="={{ $vars.hour }}"),
+        rule(field="={{ $vars.field }}"),
+        rule(field="seconds", secondsInterval=30, triggerAtHour=99),
+        old(mode="everyMonth", dayOfMonth=31, hour=23, minute=59),
         {**workflow({}), "settings": {"timezone": "DEFAULT"}},
     ],
 )

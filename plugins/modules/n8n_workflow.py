@@ -90,6 +90,14 @@ options:
     description: Whether workflows that carry O(owner_tag) and are declared no longer go where O(prune_to) says.
     type: bool
     default: false
+  prune_everything:
+    description:
+      - Whether O(prune) may go with a declaration of nothing, that is an empty O(workflows), or an O(directory) whose
+        files hold no definition or that has no file C(*.json). Then every workflow that carries O(owner_tag) goes.
+      - Without it such a declaration is refused, for mostly it is a path or a variable that went wrong. Has no effect
+        without O(prune).
+    type: bool
+    default: false
   prune_to:
     description: V(archived) keeps them and their executions in n8n's archive, V(absent) deletes them for good.
     type: str
@@ -167,6 +175,8 @@ workflows:
   sample: {event-logger: {id: u2KV7mnKzJQ0YLcl, active: true, webhooks: ["http://127.0.0.1:5678/webhook/events/log"]}}
 """
 
+from dataclasses import fields
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     CONNECTION_SPEC,
@@ -197,6 +207,7 @@ def main() -> None:
             "owner_tag": {"type": "str"},
             "on_existing": {"type": "str", "choices": ["refuse", "adopt", "leave"], "default": "refuse"},
             "prune": {"type": "bool", "default": False},
+            "prune_everything": {"type": "bool", "default": False},
             "prune_to": {"type": "str", "choices": ["archived", "absent"], "default": "archived"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
@@ -210,8 +221,10 @@ def main() -> None:
     def build() -> Workflows:
         wanted = params["workflows"]
         if wanted is None:
-            wanted = read_directory(params["directory"]) if params["directory"] else [params["definition"] or {}]
-        policy = Policy(**{key: params[key] for key in ("state", "owner_tag", "on_existing", "prune", "prune_to")})
+            may_be_empty = params["prune"] and params["prune_everything"]
+            folder = params["directory"]
+            wanted = read_directory(folder, may_be_empty=may_be_empty) if folder else [params["definition"] or {}]
+        policy = Policy(**{field.name: params[field.name] for field in fields(Policy)})
         api = Api(params, read_only=module.check_mode)
         session = Session(
             params, read_only=module.check_mode, email=params["owner_email"], password=params["owner_password"]

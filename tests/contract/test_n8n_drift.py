@@ -58,7 +58,7 @@ def options(n8n: Rig, **over: Any) -> dict[str, Any]:
 def clean(n8n: Rig) -> Any:
     run_module("n8n_credential", {**n8n.credential, **HEADER})
     yield
-    run_module("n8n_workflow", options(n8n, workflows=[], prune=True, prune_to="absent"))
+    run_module("n8n_workflow", options(n8n, workflows=[], prune=True, prune_everything=True, prune_to="absent"))
     run_module("n8n_credential", {**n8n.credential, "name": HEADER["name"], "state": "absent"})
 
 
@@ -89,7 +89,7 @@ def test_the_law_of_workflows_that_need_each_other(n8n: Rig) -> None:
         module="n8n_workflow",
         create=options(n8n),
         update=options(n8n, workflows=changed),
-        delete=options(n8n, workflows=[], prune=True),
+        delete=options(n8n, workflows=[], prune=True, prune_everything=True),
         independent_read=lambda: read(n8n),
         drift=drift,
         drift_words="update workflow 'drift-fetch': nodes.Fetch.parameters.url",

@@ -45,7 +45,7 @@ def published(n8n: Rig) -> Iterator[Rig]:
     run_module("n8n_workflow", options(n8n, workflows=[good(), neighbour()]))
     assert n8n.hook("refusal/live", json={}).status_code == 200
     yield n8n
-    run_module("n8n_workflow", options(n8n, workflows=[], prune=True, prune_to="absent"))
+    run_module("n8n_workflow", options(n8n, workflows=[], prune=True, prune_everything=True, prune_to="absent"))
     run_module("n8n_credential", {**n8n.credential, "name": HEADER["name"], "state": "absent"})
 
 

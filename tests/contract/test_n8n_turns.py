@@ -27,7 +27,7 @@ def simple(name: str, path: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def clean(n8n: Rig) -> Iterator[None]:
     yield
-    run_module("n8n_workflow", options(n8n, prune=True, prune_to="absent"))
+    run_module("n8n_workflow", options(n8n, prune=True, prune_everything=True, prune_to="absent"))
 
 
 class Killed(BaseException):

@@ -22,6 +22,7 @@ class Policy:
     on_existing: str = "refuse"
     prune: bool = False
     prune_to: str = "archived"
+    prune_everything: bool = False
 
 
 def publication(live: Mapping[str, Any]) -> str:

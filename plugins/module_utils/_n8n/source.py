@@ -13,17 +13,18 @@ from typing import Any
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 
-def read_directory(path: str) -> list[dict[str, Any]]:
+def read_directory(path: str, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
     """The definitions in the JSON files of a directory, in the order of the files' names.
 
-    :raises StackError: for a directory that is not there or holds none, and for a file that is no export of n8n
+    :raises StackError: for a directory that is not there or holds no file where it has to, and for a file that is no
+        export of n8n
     """
     directory = Path(path)
     try:
         files = sorted(file for file in directory.iterdir() if file.suffix == ".json" and file.is_file())
     except OSError as error:
         raise StackError(f"directory: {path} cannot be read: {error.strerror}") from None
-    if not files:
+    if not files and not may_be_empty:
         raise StackError(f"directory: {path} holds no file whose name ends in .json; correct the path")
     return [item for file in files for item in _read(file)]
 

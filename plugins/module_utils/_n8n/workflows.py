@@ -72,6 +72,11 @@ class Workflows:
             raise StackError(
                 f"prune does not go with state={policy.state}; it goes with a declaration of what is to stay"
             )
+        if policy.prune and not wanted and not policy.prune_everything:
+            raise StackError(
+                "no workflow is declared, and prune would put away every one that carries the tag "
+                f"'{policy.owner_tag}'; declare what is to stay, or set prune_everything: true as well"
+            )
         self.api = api
         self.policy = policy
         self.wanted = {item["name"]: item for item in wanted}

@@ -113,6 +113,26 @@ def test_prune_takes_what_is_ours_and_no_longer_declared(to: str, words: str) ->
 
 
 @ordered
+@pytest.mark.parametrize("source", ["list", "directory", "files"])
+def test_prune_of_everything_takes_a_second_word(source: str, tmp_path: Path) -> None:
+    if source == "files":
+        (tmp_path / "none.json").write_text("[]", encoding="utf-8")
+    given = {"workflows": [] if source == "list" else None, "directory": None if source == "list" else str(tmp_path)}
+    given = {**given, "definition": None, "owner_tag": "ours", "prune": True}
+    sentence = {
+        "directory": r"holds no file whose name ends in .json; correct the path",
+    }.get(
+        source, r"no workflow is declared, and prune would put away every one that carries the tag 'ours'; declare what"
+    )
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=sentence):
+            run("published", **given, check=check)
+    listing(live("w9", name="old", active=False, **OWNED), live("w8", name="foreign"))
+    predicted = run("published", **given, prune_everything=True, check=True)
+    assert predicted["actions"] == ["archive workflow 'old', which is no longer declared"]
+
+
+@ordered
 def test_what_is_archived_already_stays_so() -> None:
     listing(live(**OWNED), live("w9", name="old", isArchived=True, active=False, **OWNED), credentials=[PG])
     assert run("published", owner_tag="ours", prune=True)["changed"] is False

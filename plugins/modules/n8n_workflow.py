@@ -25,7 +25,8 @@ description:
     Without it, n8n stores a node of an unknown type without a word and refuses only to publish it.
   - Workflows that others call, and error workflows, are brought first. They are known by name, which is
     C(cachedResultName) in a node that calls one chosen from the list, and name or id in C(settings.errorWorkflow).
-    Ids are n8n's own and differ from one n8n to the next.
+    Ids are n8n's own and differ from one n8n to the next. Of workflows that call each other in a circle one is first
+    published with the nodes that call the others disabled, for n8n publishes no workflow before those that it calls.
   - Paths of webhooks may move between declared workflows. Who gives a path up is published before who takes it. Where
     two swap paths, or more of them in a circle, one answers on no known path until its turn comes, for n8n lets no two
     workflows hold one path; a call that arrives in this second is answered 404. When n8n refuses the other one, it gets
@@ -92,8 +93,8 @@ options:
     default: false
   prune_everything:
     description:
-      - Whether O(prune) may go with a declaration of nothing, that is an empty O(workflows), or an O(directory) whose
-        files hold no definition or that has no file C(*.json). Then every workflow that carries O(owner_tag) goes.
+      - Whether O(prune) may go with a declaration of nothing, which is O(workflows) without an item, or O(directory)
+        without a file C(*.json) or with files that hold no definition. Then every workflow with O(owner_tag) goes.
       - Without it such a declaration is refused, for mostly it is a path or a variable that went wrong. Has no effect
         without O(prune).
     type: bool

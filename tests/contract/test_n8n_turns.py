@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Workflows
 
 from tests.contract.n8n import Rig
-from tests.support.flows import flow, hook, node
+from tests.support.flows import call, called, flow, hook, node
 from tests.support.run_module import run_module
 
 TAG = "contract-turns"
@@ -85,3 +85,23 @@ def test_paths_move_between_workflows(n8n: Rig) -> None:
     assert run_module("n8n_workflow", options(n8n, *first))["changed"] is False
     expected = {"turns/x": "turns-a", "turns/y": "turns-b", "turns/z": "turns-c"}
     assert answers(n8n, *expected) == expected
+
+
+def test_workflows_that_call_each_other_are_published(n8n: Rig) -> None:
+    """Three in a circle, and one outside of it that calls one of them."""
+    names = ["turns-1", "turns-2", "turns-3"]
+    ring = [called(name, call("Call", after)) for name, after in zip(names, [*names[1:], names[0]])]
+    given = options(n8n, *ring, flow("turns-0", hook("turns/ring"), call("Call", "turns-2")))
+    predicted = run_module("n8n_workflow", given, check=True)
+    done = run_module("n8n_workflow", given)
+    assert done["actions"] == predicted["actions"]
+    assert [words for words in done["actions"] if words.startswith("publish")] == [
+        "publish workflow 'turns-1' without its call of 'turns-2' at first, for they call each other in a circle",
+        "publish workflow 'turns-3'",
+        "publish workflow 'turns-2'",
+        "publish workflow 'turns-1'",
+        "publish workflow 'turns-0'",
+    ]
+    assert run_module("n8n_workflow", given)["changed"] is False
+    ring_now = [item for item in n8n.api("GET", "/workflows?limit=250")["data"] if item["name"] in names]
+    assert all(item["active"] and item["activeVersionId"] == item["versionId"] for item in ring_now)

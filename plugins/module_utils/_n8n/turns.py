@@ -10,9 +10,12 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
+    called_name,
+    called_reference,
     calls,
     webhook_nodes,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.steps import short
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 
 GIVES_UP = ("publish", "unpublish", "archive", "delete")
@@ -104,6 +107,54 @@ def too_early(
             waiting.add(name)
         ready.add(name)
     return lacking, waiting
+
+
+def called_by(item: Mapping[str, Any], index: WorkflowIndex) -> dict[str, list[str]]:
+    """The workflows that have to be published before this one, each with the nodes that call it."""
+    found: dict[str, list[str]] = {}
+    for node in item["nodes"]:
+        reference = None if node.get("disabled") else called_reference(node)
+        if reference is not None and called_name(reference, index) != item["name"]:
+            found.setdefault(called_name(reference, index), []).append(node["name"])
+    return found
+
+
+def break_circles(
+    operations: Sequence[Operation], needs: Mapping[str, Mapping[str, Sequence[str]]], live: Iterable[str]
+) -> list[Operation]:
+    """The steps, so that nothing is published before what it calls.
+
+    Of those that call each other in a circle one is published without its call first.
+
+    :param needs: of ``called_by``
+    """
+    coming = {step.target for step in operations if step.verb == "publish"}
+    up, waiting, done = set(live), list[Operation](), list[Operation]()
+
+    def lacks(name: str) -> list[str]:
+        return sorted(called for called in needs.get(name, ()) if called in coming and called not in up)
+
+    def take(step: Operation) -> None:
+        done.append(step)
+        if step.verb in ("publish", "without"):
+            up.add(step.target)
+            ready = next((one for one in waiting if not lacks(one.target)), None)
+            if ready is not None:
+                waiting.remove(ready)
+                take(ready)
+
+    for step in operations:
+        if step.verb == "publish" and lacks(step.target):
+            waiting.append(step)
+        else:
+            take(step)
+    while waiting:
+        blocked = {step.target: lacks(step.target) for step in waiting}
+        name = next(one for one in blocked if any(_leads(blocked, needed, one) for needed in blocked[one]))
+        words = f"publish workflow '{name}' without its call of {short([repr(one) for one in blocked[name]])} at first"
+        nodes = sorted(node for called in blocked[name] for node in needs[name][called])
+        take(Operation("without", name, f"{words}, for they call each other in a circle", {"nodes": nodes}))
+    return done
 
 
 def aside(live: Mapping[str, Any], paths: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -42,6 +42,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
     aside,
+    break_circles,
+    called_by,
     handovers,
     in_order,
     live_version,
@@ -181,7 +183,9 @@ class Workflows:
                 later += [step for step in found if step not in now]
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
-        operations = make_way([*operations, *later], takes)
+        needs = {name: called_by(item, self._flows) for name, item in items.items()} if self.content else {}
+        up = [name for name, live in self._live.items() if running(live)]
+        operations = make_way(break_circles([*operations, *later], needs, up), takes)
         self._refuse_conflicts(mine, operations)
         self._refuse_lost(items)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
@@ -353,6 +357,16 @@ class Workflows:
         self._aside[name] = live
         self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
         self._live[name] = {**self._live[name], "activeVersionId": self._live[name].get("versionId")}
+
+    def _without_one(self, name: str, nodes: Sequence[str]) -> None:
+        """Publish a workflow whose calls of others rest until these are published too."""
+        wanted = self.wanted[name]
+        resting = [{**node, "disabled": True} if node["name"] in nodes else node for node in wanted["nodes"]]
+        body = request_body({**wanted, "nodes": resting}, self._index, self._live[name], self._flows)
+        self._astray.add(name)
+        hold = {"publishIfActive": "false"}
+        self._keep(name, self._publisher.call(name, "PUT", self._path(name), json=body, params=hold))
+        self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
 
     def _unpublish_one(self, name: str) -> None:
         self._publisher.call(name, "POST", self._path(name, "/unpublish"), json={})

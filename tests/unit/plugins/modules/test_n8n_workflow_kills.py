@@ -39,6 +39,21 @@ def family() -> list[dict[str, Any]]:
     return [caller, called("sub", call("Again", "sub")), alarm]
 
 
+def circle(*names: str, path: str = "circle") -> list[dict[str, Any]]:
+    """Each calls the next one, and the last the first; the first has a webhook."""
+    nexts = dict(zip(names, [*names[1:], names[0]]))
+    made = [called(name, call("Call", after)) for name, after in nexts.items()]
+    made[0]["nodes"].append(hook(path))
+    return made
+
+
+def half_a_circle() -> N8nDouble:
+    """The second one was unpublished by hand, and the first one runs."""
+    double = standing(*circle("a", "b"))()
+    double._unpublish(double.named("b"), None)
+    return double
+
+
 def fresh() -> N8nDouble:
     return N8nDouble()
 
@@ -91,6 +106,9 @@ SCENARIOS: dict[str, tuple[Callable[[], N8nDouble], list[dict[str, Any]], dict[s
     "pruned": (standing(simple("w", "x"), simple("v", "y")), [simple("w", "y")], PRUNED),
     "deleted": (standing(*family()), [simple("w", "call")], {**PRUNED, "prune_to": "absent"}),
     "unpublished": (standing(*family()), family(), {"state": "unpublished"}),
+    "circle": (fresh, [*circle("b", "c", "a"), called("0-caller", call("Call", "c"))], {}),
+    "half-a-circle": (half_a_circle, circle("a", "b", path="another"), {}),
+    "circle-drafts": (fresh, circle("a", "b"), {"state": "present"}),
     "moved": (standing(simple("a", "x"), simple("b", "y")), [simple("a", "z"), simple("b", "x"), simple("c", "y")], {}),
     "swapped": (standing(simple("a", "x"), simple("b", "y")), [simple("a", "y"), simple("b", "x")], {}),
     "turned": (
@@ -230,3 +248,21 @@ def test_a_workflow_that_is_declared_under_another_name_keeps_its_id() -> None:
     done = run(double, {**GROWN, "name": "v"}, prune=True)
     assert done["actions"][0] == "update workflow 'v': connections.Nothing, name, nodes.More (n8n has it as 'renamed')"
     assert [(item["id"], item["name"]) for item in double.workflows.values()] == [(known, "v")]
+
+
+def test_of_a_circle_one_is_published_without_its_call_first() -> None:
+    done = run(N8nDouble(), *circle("a", "b"))["actions"]
+    assert done[-3:] == [
+        "publish workflow 'b' without its call of 'a' at first, for they call each other in a circle",
+        "publish workflow 'a'",
+        "publish workflow 'b'",
+    ]
+
+
+def test_a_circle_of_which_one_runs_goes_on_from_there() -> None:
+    done = run(half_a_circle(), *circle("a", "b", path="another"))["actions"]
+    assert done == [
+        "publish workflow 'b'",
+        "update workflow 'a': nodes.Hook.parameters.path",
+        "publish the new version of workflow 'a'",
+    ]

@@ -27,6 +27,13 @@ options:
   ca_path:
     description: File with the certificates that are trusted in place of the system's.
     type: path
+  assume_empty_if_unreachable:
+    description:
+      - In check mode, go on as with a fresh n8n where nothing takes a connection at O(url), because this same run would
+        bring n8n up. An n8n that takes the connection and does not answer is an error all the same.
+      - Has no effect outside of check mode.
+    type: bool
+    default: false
 """
 
     KEY = r"""

@@ -28,7 +28,12 @@ class StackError(Exception):
 
 
 class Unreachable(StackError):
-    """No answer at all: refused, timed out, name unknown, certificate not trusted."""
+    """No answer at all: refused, timed out, name unknown, certificate not trusted.
+
+    ``nobody`` says that nothing took the connection, as where the server is not there at all.
+    """
+
+    nobody = False
 
 
 class ReadOnlyError(StackError):

@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 try:
     import requests
     from requests.adapters import HTTPAdapter
+    from urllib3.exceptions import NewConnectionError as NoConnection
     from urllib3.util.retry import Retry
 except ImportError as error:
     REQUESTS_IMPORT_ERROR: Optional[ImportError] = error
@@ -205,9 +206,13 @@ class Http:
                 patience = patience.increment(method, path, response=response.raw)
                 patience.sleep(response.raw)
         except OSError as error:  # every error of the library, and what it says of files of certificates
-            raise Unreachable(
+            unreachable = Unreachable(
                 self.mask(f"{method} {self.base_url}{path} got no answer: {_cause(error)}"), url=self.base_url
-            ) from None
+            )
+            unreachable.nobody = isinstance(
+                getattr(error.args[0] if error.args else None, "reason", None), NoConnection
+            )
+            raise unreachable from None
         return self._answer(method, path, response, expect)
 
     def get(self, path: str, **kwargs: Any) -> Answer:

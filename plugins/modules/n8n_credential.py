@@ -20,7 +20,8 @@ extends_documentation_fragment:
   - bestviable.planner_memory.n8n.key
 attributes:
   check_mode:
-    description: Predicts every step. An n8n that does not answer, or has no key yet, is taken to be empty.
+    description:
+      - Predicts every step. An n8n that has no key yet is taken to be empty; see also O(assume_empty_if_unreachable).
     support: full
   diff_mode:
     description: Shows type and whether the data are as declared, never the data.

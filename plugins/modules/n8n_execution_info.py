@@ -17,7 +17,8 @@ extends_documentation_fragment:
   - bestviable.planner_memory.n8n.key
 attributes:
   check_mode:
-    description: Only reads. An n8n that does not answer, or has no key yet, is then taken to be empty.
+    description:
+      - Only reads. An n8n that has no key yet is then taken to be empty; see also O(assume_empty_if_unreachable).
     support: full
   diff_mode:
     description: Changes nothing.

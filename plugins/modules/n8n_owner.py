@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - bestviable.planner_memory.n8n
 attributes:
   check_mode:
-    description: Predicts every step. Where nothing answers, n8n is taken to be fresh.
+    description: Predicts every step; see also O(assume_empty_if_unreachable).
     support: full
   diff_mode:
     description: Shows whether owner and key are there.

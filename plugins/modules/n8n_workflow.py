@@ -44,7 +44,8 @@ extends_documentation_fragment:
   - bestviable.planner_memory.n8n.session
 attributes:
   check_mode:
-    description: Predicts every step. An n8n that does not answer, or has no key yet, is taken to be empty.
+    description:
+      - Predicts every step. An n8n that has no key yet is taken to be empty; see also O(assume_empty_if_unreachable).
     support: full
   diff_mode:
     description: Shows the fields that differ, and nothing else.

@@ -23,6 +23,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "request_timeout": {"type": "float", "default": 30.0},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
+    "assume_empty_if_unreachable": {"type": "bool", "default": False},
 }
 KEY_SPEC: dict[str, Any] = {
     "api_key": {"type": "str", "no_log": True},
@@ -56,6 +57,22 @@ def http(params: Mapping[str, Any], *, read_only: bool, headers: Optional[Mappin
         read_only=read_only,
         secrets=[*headers.values(), params.get("password") or ""],
     )
+
+
+def may_be_unborn(params: Mapping[str, Any], *, read_only: bool) -> bool:
+    """Whether an n8n that nobody reaches may be one that this same play would bring up, were it no check run."""
+    return read_only and params["assume_empty_if_unreachable"]
+
+
+def unborn(error: Unreachable, may_be: bool) -> Optional[StackError]:
+    """None where n8n is not there yet and need not be, else what is to be told.
+
+    What takes a connection and does not answer is there, and stays as it is.
+    """
+    if error.nobody and may_be:
+        return None
+    rest = "start n8n, or correct url" if error.nobody else "look at n8n's log, or raise request_timeout"
+    return StackError(f"{error}; {rest}", **error.details)
 
 
 def read_private(option: str, path: str) -> Optional[str]:
@@ -123,7 +140,7 @@ def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) 
 class Api:
     """n8n's public API with one key.
 
-    In check mode an n8n that is not there yet, or has no key yet, is an empty one: ``warnings`` says so.
+    In check mode an n8n that has no key yet, or that may be unborn and is, is an empty one: ``warnings`` says so.
     """
 
     def __init__(self, params: Mapping[str, Any], *, read_only: bool) -> None:
@@ -138,6 +155,7 @@ class Api:
             else "remove the file and let the module n8n_owner make a new one"
         )
         self.missing = key is None
+        self._may_be_unborn = may_be_unborn(params, read_only=read_only)
         if key is None and not key_file:
             raise StackError("api_key is empty; give the key, or the api_key_file that holds it")
         if key is None and not read_only:
@@ -160,8 +178,9 @@ class Api:
             try:
                 page = self.call("GET", path, params=query)
             except Unreachable as error:
-                if not self.http.read_only:
-                    raise
+                told = unborn(error, self._may_be_unborn)
+                if told is not None:
+                    raise told from None
                 self.missing = True
                 self.warnings.append(f"{error}; n8n is taken to be empty")
                 return []

@@ -17,7 +17,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     http,
+    may_be_unborn,
     read_key,
+    unborn,
     write_private,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
@@ -97,7 +99,7 @@ class Owner:
         return {"api_key_file": self.params["api_key_file"]}
 
     def _wait_until_ready(self) -> bool:
-        """Whether n8n is ready; False only in check mode, where nothing answers because nothing runs yet."""
+        """Whether n8n is ready; False only in check mode, where it is not there yet and need not be."""
         probe = Http(
             self.params["url"],
             timeout=min(5.0, self.params["request_timeout"]),
@@ -113,8 +115,11 @@ class Owner:
                 return True
             except Unreachable as error:
                 last: StackError = error
-                if self.read_only:
+                told = unborn(error, may_be_unborn(self.params, read_only=self.read_only))
+                if told is None:
                     return False
+                if self.read_only:
+                    raise told from None
             except ApiError as error:
                 last = error
             if time.monotonic() >= deadline:

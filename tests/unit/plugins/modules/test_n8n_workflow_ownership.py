@@ -80,7 +80,7 @@ def test_a_new_workflow_is_marked_before_it_is_published(known: bool) -> None:
 def test_somebody_elses_workflow_is_refused_left_or_adopted() -> None:
     mine = {"id": "t2", "name": "private"}
     seen = live(tags=[mine])
-    listing(seen)
+    listing(seen, credentials=[PG])
     with pytest.raises(ModuleFailed, match=r"'w' \(id w1\) is in n8n already and does not carry the tag 'ours'"):
         run("published", owner_tag="ours", check=True)
     responses.reset()

@@ -114,10 +114,11 @@ def isolation(rig: Rig) -> None:
     proved("a container is another one, at another address", rig.inspect("observer-agent")["Id"] != was
            and "10.203.20.77" in rig.containers())  # fmt: skip
     proved("after that and systemctl restart docker nothing answers", rig.open_ports(ALL) == [])
-    rig.on("nft", "flush", "ruleset")
-    proved("a flushed table is told of", rig.report("firewall") == {"table": "absent"})
+    for who in (("nft", "flush", "ruleset"), ("systemctl", "start", "nftables"), ("systemctl", "stop", "nftables")):
+        rig.on(*who)
+        until(f"loaded again by itself after {' '.join(who)}", lambda: rig.report("firewall") == {"table": "loaded"}, 2)
     rig.on("systemctl", "reload", "planner-memory-firewall")
-    proved("after nft flush ruleset and a reload nothing answers", rig.open_ports() == [])
+    proved("after nft flush ruleset, nftables.service and a reload nothing answers", rig.open_ports() == [])
     rig.on("systemctl", "restart", "docker")
     until("all run again", lambda: len(rig.containers()) >= 9)
     proved("the host itself reaches Valkey on its loopback", "PONG" in rig.on(

@@ -20,6 +20,7 @@ PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TRIAL = """table inet planner_memory_trial {
     chain prerouting {
         type filter hook prerouting priority raw; policy accept;
+        meta iifkind "bridge" fib daddr oifname "br-*" counter drop
         fib daddr type unicast counter drop
     }
 }
@@ -68,7 +69,7 @@ def managers_of(ufw: str, nftables: str, active: dict[str, bool]) -> list[str]:
         flushes = re.search(r"^\s*flush\s+ruleset", nftables, re.MULTILINE)
         found.append(
             "nftables.service is enabled, and /etc/nftables.conf has 'flush ruleset': loading it removes Docker's"
-            " own rules until the engine is restarted (our table comes back by itself where systemd reloads it)"
+            " own rules until the engine is restarted (our table comes back by itself where there is systemd)"
             if flushes
             else "nftables.service is enabled; its rules and ours hold side by side"
         )

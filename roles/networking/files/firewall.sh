@@ -1,5 +1,5 @@
 #!/bin/sh
-# Loads, unloads and looks at the one table that keeps the network away from this host's containers.
+# Loads, unloads, guards and looks at the one table that keeps the network away from this host's containers.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 rules=$(dirname "$0")/rules.nft
@@ -9,14 +9,29 @@ record=/run/planner-memory/firewall
 listed() { nft --stateless list table inet planner_memory 2>/dev/null; }
 fingerprint() { { cat "$rules" && listed; } | sha256sum; }
 
+load() {
+    # One transaction: the old table holds until the new one does, and where the new one is refused.
+    nft --file "$rules" || return 1
+    mkdir -p "${record%/*}"
+    fingerprint >"$record"
+}
+
+# Who flushes the whole ruleset takes this table along: a hand, or nftables.service whenever it starts, reloads or stops.
+guard() {
+    { nft monitor tables & sleep 1; echo; wait; } | while read -r _; do
+        [ -z "$(listed)" ] || continue
+        load && echo "the table was removed, and is loaded again"
+    done
+    echo "nft monitors the tables no longer" >&2
+    return 1
+}
+
 case ${1-} in
-    start)
-        # One transaction: the old table holds until the new one does, and where the new one is refused.
-        nft --file "$rules" || exit 1
-        mkdir -p "${record%/*}"
-        fingerprint >"$record"
-        ;;
+    start) load ;;
+    guard) guard ;;
     stop)
+        # A guard that died is started again, and meanwhile the table holds.
+        [ "${SERVICE_RESULT:-success}" = success ] || exit 0
         rm -f "$record"
         [ -z "$(listed)" ] || nft delete table inet planner_memory
         ;;
@@ -32,7 +47,7 @@ case ${1-} in
         [ "$state" = loaded ]
         ;;
     *)
-        echo "usage: $0 start|stop|status" >&2
+        echo "usage: $0 start|guard|stop|status" >&2
         exit 2
         ;;
 esac

@@ -45,7 +45,7 @@ def host(networks: dict[str, Any], **more: Any) -> dict[str, Any]:
 ROUTED = [*HOST["routes"], {"interface": "wg0", "subnet": "10.203.0.0/16"}]
 STOCK = (
     "nftables.service is enabled, and /etc/nftables.conf has 'flush ruleset': loading it removes Docker's own rules"
-    " until the engine is restarted (our table comes back by itself where systemd reloads it)"
+    " until the engine is restarted (our table comes back by itself where there is systemd)"
 )
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "containers-run": (

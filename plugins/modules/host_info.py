@@ -267,6 +267,17 @@ host:
       type: str
       returned: success
       sample: 9f86d081884c7d65
+    valkey_files:
+      description:
+        - What Valkey would start from in the volume C(valkey_data) - the first file of its append-only log as
+          C(appendonly), and C(dump), each with its C(path) in the volume and the C(format) that its first bytes tell
+          (null for a log without a snapshot), or null where there is no such file.
+        - Empty where the engine does not answer.
+      type: dict
+      returned: success
+      sample:
+        appendonly: {path: appendonlydir/appendonly.aof.1.base.rdb, format: REDIS0011}
+        dump: null
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.valkey_files import held
 
 from tests.contract.test_valkey_crash import Writer
 from tests.support import valkey
@@ -152,6 +153,9 @@ def test_files_that_only_a_newer_redis_reads_are_refused(
     one.wait(lambda: one.inspect()["State"]["Status"] == "exited")
     assert one.inspect()["State"]["ExitCode"] == 78
     assert "was written by Redis 7.4 or newer (RDB REDIS0012), and Valkey" in one.logs()
+    mountpoint = docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume)
+    seen = held(mountpoint)["appendonly"]
+    assert seen and seen["format"] == "REDIS0012" and (Path(mountpoint) / seen["path"]).is_file()
 
 
 @others

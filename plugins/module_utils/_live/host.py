@@ -21,7 +21,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import edge, firewall, services
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import (
+    edge,
+    firewall,
+    services,
+    valkey_files,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.engine import Engine
 
 LISTEN = "0A"
@@ -34,6 +39,7 @@ COMPOSE_PLACES = (
     "/usr/libexec/docker/cli-plugins/docker-compose",
 )
 N8N_VOLUME = "n8n_data"
+VALKEY_VOLUME = "valkey_data"
 NEEDED_MODULES = ("requests", "psycopg2")
 NEEDED_CGROUPS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
@@ -325,7 +331,8 @@ def describe(
     sockets = listening()
     owners = owners_of(one["inode"] for one in sockets)
     processes = {pid: process_name(pid) for pid in set(owners.values())}
-    config = read(f"{engine['root_dir']}/volumes/{N8N_VOLUME}/_data/config") if engine["root_dir"] else ""
+    volumes = f"{engine['root_dir']}/volumes" if engine["root_dir"] else ""
+    config = read(f"{volumes}/{N8N_VOLUME}/_data/config") if volumes else ""
     key = kept_key_of(config, read(os.path.join(services_dir, "n8n", "n8n.env")))
     return {
         "os": os_of(read("/etc/os-release")),
@@ -352,4 +359,5 @@ def describe(
         "firewall": firewall.describe(),
         "services": services.installed(),
         "n8n_key_digest": digest(key),
+        "valkey_files": valkey_files.held(f"{volumes}/{VALKEY_VOLUME}/_data") if volumes else {},
     }

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.playbook import Run, run_playbook
 from tests.support.valkey import ROOT, described
 
 RUN = ROOT / "roles/valkey/files/valkey-run.sh"
@@ -154,3 +155,61 @@ def test_an_append_only_file_of_old(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert start(tmp_path) == (0, "started\n")
+
+
+def held(appendonly: str | None, dump: str | None = None) -> dict[str, Any]:
+    one = {"path": "appendonlydir/appendonly.aof.1.base.rdb", "format": appendonly} if appendonly else None
+    return {
+        "stack_host": {
+            "valkey_files": {"appendonly": one, "dump": {"path": "dump.rdb", "format": dump} if dump else None}
+        }
+    }
+
+
+BASE = "appendonlydir/appendonly.aof.1.base.rdb in the volume valkey_data"
+UNREADABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "redis": (
+        held("REDIS0012"),
+        f"cannot read {BASE}: Redis 7.4 or newer wrote it (REDIS0012); go back to the image that",
+    ),
+    "newer": (
+        held("VALKEY080"),
+        f"valkey_image is valkey/valkey:8.1.1, which cannot read {BASE}: Valkey 9 or newer wrote",
+    ),
+    "redis-for-9": (
+        held("REDIS0013") | {"valkey_image": "mirror:5000/valkey:9.1"},
+        "mirror:5000/valkey:9.1, which cannot",
+    ),
+    "dump-of-redis": (held(None, "REDIS0012"), "cannot read dump.rdb in the volume valkey_data: Redis 7.4 or newer"),
+    "no-log": (held("REDIS0009", "VALKEY080") | {"valkey_appendonly": False}, "cannot read dump.rdb in the volume"),
+}
+READABLE: dict[str, dict[str, Any]] = {
+    "none": {"stack_host": {}},
+    "older-redis": held("REDIS0011", "REDIS0099"),
+    "newer-for-9": held("VALKEY080") | {"valkey_image": "valkey/valkey:9.1-alpine"},
+    "newer-for-nobody-knows": held("VALKEY080") | {"valkey_image": "mirror:5000/valkey@sha256:0123"},
+    "not-read": held("REDIS0099", "REDIS0011") | {"valkey_appendonly": False},
+    "redis-itself": held("REDIS0012") | {"valkey_image": "redis:8.0"},
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    role = {"name": "bestviable.planner_memory.valkey", "tasks_from": "preflight"}
+    tasks = [{"ansible.builtin.import_role": role}, {"bestviable.planner_memory.preflight": {"report": True}}]
+    hosts = {**{name: variables for name, (variables, _words) in UNREADABLE.items()}, **READABLE}
+    folder = tmp_path_factory.mktemp("valkey")
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
+    return run_playbook(folder, plays, hosts=hosts, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_the_declared_server_cannot_read_is_told_before_anything_is_touched(told: Run, name: str) -> None:
+    assert f"fatal: [{name}]" in told.of_host(name), told.output
+    assert UNREADABLE[name][1] in told.of_host(name)
+    assert "things are wrong" not in told.of_host(name)
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_one_that_it_can_read_or_that_nobody_knows_is_left_to_it(told: Run, name: str) -> None:
+    assert "fatal:" not in told.of_host(name), told.output

@@ -43,6 +43,8 @@ options:
         description:
           - Fields of the type, such as C(host), C(port), C(database), C(user), C(password) for C(postgres).
           - Values of C(host), C(port), C(database), C(user), C(ssl) and C(name) may be shown; no other value ever is.
+          - Other values are masked wherever they occur, unless they have less than four characters. Masking those would
+            leave no message that can be read, so they are left out where the options are repeated, and only there.
         type: dict
   name:
     description: Name of the one credential.
@@ -125,6 +127,8 @@ credentials:
   sample: {planner-memory-postgres: yBzXqvKWsoeQqFTL}
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     CONNECTION_SPEC,
@@ -134,6 +138,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.credentials import (
     Credentials,
     public_values,
+    short_values,
+    without,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
@@ -166,8 +172,7 @@ def main() -> None:
     wanted = params["credentials"]
     if wanted is None:
         wanted = [{key: params[key] for key in ("name", "type", "data")}]
-    # Ansible would hide every value of data, and with the database's name "n8n" every "n8n" in every message.
-    module.no_log_values.difference_update(public_values(item["data"] or {} for item in wanted))
+    hide_data(module, [item["data"] or {} for item in wanted])
     run_module(
         module,
         lambda: Credentials(
@@ -176,6 +181,20 @@ def main() -> None:
             **{key: params[key] for key in ("state", "state_file", "rotate")},
         ),
     )
+
+
+def hide_data(module: AnsibleModule, data: list[dict[str, Any]]) -> None:
+    """Keep what is in credentials out of what is printed, and the words that are printed whole.
+
+    Ansible would hide every value of data wherever it occurs: with the database's name "n8n" every "n8n" in every
+    message, with "a" every "a". What is that short is left blank where Ansible repeats the options, and nowhere else.
+    """
+    shown, short = public_values(data), short_values(data)
+    module.no_log_values.difference_update(shown | short)
+    module.params = {
+        key: without(value, short - shown) if key in ("data", "credentials") else value
+        for key, value in module.params.items()
+    }
 
 
 if __name__ == "__main__":

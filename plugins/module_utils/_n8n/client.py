@@ -224,4 +224,7 @@ class Api:
                     **details,
                 )
             return StackError(f"what answers at {self.url} is no API of n8n ({error}); correct url", **details)
+        listing = details["method"] == "GET" and details["path"].removeprefix("/api/v1/") in KINDS
+        if listing and (error.status == 404 or error.status in range(300, 400)):
+            return StackError(f"what answers at {self.url} has no API of n8n ({error}); correct url", **details)
         return error

@@ -18,6 +18,8 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.cli
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 PUBLIC_KEYS = frozenset({"host", "port", "database", "user", "ssl", "name"})
+SHORTEST_MASKED = 4  # what is shorter is in every other word, and a message without it cannot be read
+BLANK = "***"
 FINGERPRINT_ROUNDS = 50_000
 AS_DECLARED = "as declared"
 TO_BE_WRITTEN = "to be written once more"
@@ -37,6 +39,20 @@ def public_values(data: Iterable[Mapping[str, Any]]) -> set[str]:
         for key, value in one.items():
             (shown if key in PUBLIC_KEYS else hidden).update(_leaves(value))
     return shown - hidden
+
+
+def short_values(data: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The values that are too short to be masked wherever they occur."""
+    return {value for one in data for value in _leaves(one) if len(value) < SHORTEST_MASKED}
+
+
+def without(value: Any, hidden: set[str]) -> Any:
+    """The same value, with each leaf that is hidden left blank."""
+    if isinstance(value, Mapping):
+        return {key: without(item, hidden) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without(item, hidden) for item in value]
+    return BLANK if str(value) in hidden else value
 
 
 def _leaves(value: Any) -> set[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
@@ -51,6 +52,8 @@ def check_wanted(wanted: Sequence[Mapping[str, Any]], *, content: bool) -> None:
             )
         if content:
             _check_content(name, item)
+            for path in no_numbers(item):
+                raise StackError(f"workflow '{name}': {path} is no number that JSON can carry; write a number, or null")
     for name, count in Counter(item["name"] for item in wanted).items():
         if count > 1:
             raise StackError(f"workflows: '{name}' is declared {count} times; give each a name of its own")
@@ -72,6 +75,12 @@ def _check_content(name: str, item: Mapping[str, Any]) -> None:
         for key in ("name", "type"):
             if not isinstance(node[key], str):
                 raise StackError(f"workflow '{name}', node '{node['name']}': {key} is no text; put it in quotes")
+        for key, value in (("typeVersion", node["typeVersion"]), *_coordinates(node)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise StackError(
+                    f"workflow '{name}', node '{node['name']}': {key} is {value!r}, which is no number; "
+                    "write a number without quotes"
+                )
         for key in ("parameters", "credentials"):
             if key in node and not isinstance(node[key] or {}, Mapping):
                 raise StackError(f"workflow '{name}', node '{node['name']}': {key} is no mapping; write it as one")
@@ -95,6 +104,25 @@ def _check_content(name: str, item: Mapping[str, Any]) -> None:
     conflict = webhook_conflict(item)
     if conflict:
         raise StackError(conflict)
+
+
+def _coordinates(node: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Both numbers of the position; where it is no pair, itself."""
+    position = node["position"]
+    pair = isinstance(position, (list, tuple)) and len(position) == 2
+    return [("position", one) for one in (position if pair else [position])]
+
+
+def no_numbers(value: Any, path: str = "") -> Iterable[str]:
+    """Where a value holds NaN or an infinity, which YAML and Python know and JSON does not."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from no_numbers(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from no_numbers(item, f"{path}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path} ({value})"
 
 
 def _ends(connections: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

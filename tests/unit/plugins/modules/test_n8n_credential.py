@@ -208,6 +208,19 @@ def test_what_is_wrong_is_told_before_anything_is_asked(options: Any, credential
         run_module("n8n_credential", {**options, "credentials": credentials})
 
 
+@ordered
+def test_short_values_are_left_blank_and_shred_no_message(options: dict[str, Any]) -> None:
+    responses.get(API, status=400, json={"message": "a bad one"})
+    data = {"value": "a", "domains": "all", "nested": [{"n": 7}], "long": "canary", "host": "db"}
+    given = {**options, "credentials": [{"name": "pg", "type": "httpHeaderAuth", "data": data}]}
+    with pytest.raises(ModuleFailed, match=r"^GET /api/v1/credentials answered 400: a bad one$") as failed:
+        run_module("n8n_credential", given)
+    (told,) = failed.value.result["invocation"]["module_args"]["credentials"]
+    assert told["data"]["host"] == "db"
+    assert {told["data"]["value"], told["data"]["domains"], told["data"]["nested"][0]["n"]} == {"***"}
+    assert "canary" not in told["data"]["long"]
+
+
 def test_a_broken_state_file_is_told(options: dict[str, Any]) -> None:
     Path(options["state_file"]).write_text("{", encoding="utf-8")
     with pytest.raises(ModuleFailed, match=r"state_file: .* cannot be read .*; remove it"):

@@ -295,6 +295,14 @@ def test_options_that_do_not_go_together(given: Any, words: str) -> None:
         ({"body": "n8n is starting up. Please wait", "content_type": "text/html"}, "is still starting; wait until"),
         ({"status": 404, "body": "<pre>Cannot GET /api/v1/workflows</pre>"}, "is still starting; wait until"),
         ({"body": "<!DOCTYPE html><html>", "content_type": "text/html"}, "is no API of n8n .*; correct url"),
+        (
+            {"status": 404, "body": "File not found"},
+            f"what answers at {BASE} has no API of n8n .GET .* answered 404: File not found.; correct url",
+        ),
+        (
+            {"status": 302, "headers": {"Location": "/login"}},
+            f"what answers at {BASE} has no API of n8n .* 302: no mess",
+        ),
         ({"json": {"hello": "world"}}, "is no n8n: /workflows is no listing; correct url"),
         ({"status": 403, "json": {"message": "Forbidden"}}, "api_key may not GET .*lacks the scope workflow:list"),
     ],

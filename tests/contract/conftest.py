@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import n8n
+from tests.contract.n8n_world import world
 from tests.contract.postgres import database, live
 from tests.support.containers import Container, docker, start
 
-__all__ = ["container", "database", "live", "n8n"]
+__all__ = ["container", "database", "live", "n8n", "world"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

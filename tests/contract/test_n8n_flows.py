@@ -6,120 +6,18 @@ import copy
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.probes import answer
 from ansible_collections.bestviable.planner_memory.plugins.plugin_utils._checks import judge, questions
 
-from tests.contract.n8n import DATABASE_PASSWORD, Rig, postgres_credential
-from tests.support.containers import Container
+from tests.contract.n8n import DATABASE_PASSWORD, postgres_credential
+from tests.contract.n8n_world import NEVER, PLAN, SCHEDULE, TIMEOUT, TOKEN, World, of_task, task, until
 from tests.support.run_module import run_module
-from tests.support.workflows import rendered, role_checks, role_workflows
-
-DOUBLE = Path(__file__).resolve().parents[2] / "images" / "service-double" / "service_double.py"
-INSIDE = "/usr/local/lib/service-double/service_double.py"
-DOUBLES = {"planner-engine": 8091, "scheduler-engine": 8092, "observer-agent": 8093, "coda-mcp": 8080}
-TOKEN = "canary-webhook-token"
-SLACK = "http://coda-mcp:8080/services/T0/B0/canary-slack"
-TIMEOUT = 2
-PLAN = "/api/v1/planner/plan"
-SCHEDULE = "/api/v1/scheduler/schedule"
-NEVER = {"n8n_daily_cron": "0 18 29 2 *", "n8n_weekly_cron": "0 18 29 2 *"}
-
-
-@dataclass
-class World:
-    """n8n with its five workflows, and the services that they call."""
-
-    n8n: Rig
-    doubles: dict[str, Container]
-
-    def definitions(self, **over: Any) -> dict[str, dict[str, Any]]:
-        variables = {
-            "n8n_webhook_auth": True,
-            "n8n_slack_webhook_url": SLACK,
-            "n8n_call_timeout": TIMEOUT,
-            **NEVER,
-            **over,
-        }
-        return role_workflows(**variables)
-
-    def publish(self, *definitions: dict[str, Any]) -> dict[str, Any]:
-        params = {**self.n8n.connection, "workflows": list(definitions), "secrets": [SLACK], "state": "published"}
-        return run_module("n8n_workflow", params)
-
-    def post(self, path: str, body: Any, token: str = TOKEN) -> requests.Response:
-        return self.n8n.hook(path, json=body, headers={"X-Webhook-Token": token})
-
-    def double(self, name: str, method: str, path: str, **kwargs: Any) -> Any:
-        port = self.doubles[name].port(DOUBLES[name])
-        return requests.request(method, f"http://127.0.0.1:{port}{path}", timeout=10, **kwargs).json()
-
-    def tell(self, name: str, **behaviour: Any) -> None:
-        told = self.double(name, "POST", "/_double/behaviour", json=behaviour)
-        assert "rules" in told, told
-
-    def asked(self, name: str, path: str, **body: Any) -> list[dict[str, Any]]:
-        """What a double was asked on a path, with these values in the body."""
-        kept = self.double(name, "GET", f"/_double/requests?path={path}")["requests"]
-        return [one for one in kept if body.items() <= (one["body"] or {}).items()]
-
-    def alerts(self, words: str = "") -> list[str]:
-        """What Slack was told, and holds these words; the last line is the execution's address."""
-        kept = self.double("coda-mcp", "GET", "/_double/requests")["requests"]
-        texts = [one["body"]["text"] for one in kept if one["path"].startswith("/services/")]
-        return [text for text in texts if words in f"{text}\n"]
-
-    def rows(self, where: str) -> list[dict[str, Any]]:
-        return json.loads(
-            self.n8n.sql(f"SELECT coalesce(json_agg(events ORDER BY id), '[]') FROM events WHERE {where}")
-        )
-
-    def executions(self, workflow: str, status: str) -> list[dict[str, Any]]:
-        live = self.n8n.api("GET", f"/workflows?name={workflow}")["data"][0]
-        return self.n8n.api("GET", f"/executions?workflowId={live['id']}&status={status}&includeData=true")["data"]
-
-
-@pytest.fixture(scope="module")
-def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
-    network, *_others = n8n.postgres.inspect()["NetworkSettings"]["Networks"]
-    doubles = {
-        name: container(
-            "planner-memory/service-double:0.1.0",
-            env={"SERVICE_NAME": name},
-            ports=[port],
-            options=["--network", network, "--network-alias", name, "-v", f"{DOUBLE}:{INSIDE}:ro"],
-        )
-        for name, port in DOUBLES.items()
-    }
-    header = {"type": "httpHeaderAuth", "data": {"name": "X-Webhook-Token", "value": TOKEN}}
-    credentials = [postgres_credential("planner-memory-postgres"), {"name": "planner-memory-webhook", **header}]
-    run_module("n8n_credential", {**n8n.credential, "credentials": credentials})
-    one = World(n8n, doubles)
-    for name, double in doubles.items():
-        double.wait(lambda name=name: one.double(name, "GET", "/health")["status"] == "ok")
-    published = one.publish(*one.definitions().values())
-    assert len(published["workflows"]) == 5
-    yield one
-    names = [item["name"] for item in n8n.api("GET", "/workflows?limit=250")["data"]]
-    absent = {**n8n.connection, "workflows": [{"name": name} for name in names], "state": "absent"}
-    run_module("n8n_workflow", absent)
-
-
-def until(seen: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """What was waited for, or the last that was seen instead."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = seen()
-        if found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+from tests.support.workflows import rendered, role_checks
 
 
 def gaps(times: list[float]) -> list[float]:
@@ -132,14 +30,6 @@ def waited(series: list[list[float]], wanted: Sequence[float]) -> None:
     for number, seconds in enumerate(wanted):
         taken = [one[number] for one in series]
         assert seconds * 0.9 <= min(taken) <= seconds * 1.1, series
-
-
-def task(task_id: str, **more: Any) -> dict[str, Any]:
-    return {"task_id": task_id, "title": "Write the report", "estimated_hours": 1.5, **more}
-
-
-def of_task(task_id: str) -> str:
-    return f"payload -> 'task' ->> 'task_id' = '{task_id}'"
 
 
 def test_a_task_is_planned_scheduled_and_logged_once(world: World) -> None:
@@ -175,15 +65,6 @@ def test_a_task_that_is_told_twice_has_one_row_and_one_plan(world: World) -> Non
     assert len(world.asked("planner-engine", PLAN, task_id="twice")) == 1
 
 
-def test_two_at_the_same_moment_still_make_one_row(world: World) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _n: world.post("coda/task-created", task("at-once")).status_code, range(4)))
-    assert answers == [202] * 4
-    until(lambda: world.rows(of_task("at-once")))
-    time.sleep(2.0)
-    assert len(world.rows(of_task("at-once"))) == 1
-
-
 def test_an_event_sets_the_status_in_coda(world: World) -> None:
     change = {"event_id": "e1", "task_id": "t1", "status": "confirmed", "updated": "2026-01-05T09:00:00Z"}
     for _time in range(2):
@@ -198,36 +79,6 @@ def test_an_event_sets_the_status_in_coda(world: World) -> None:
     (row,) = until(lambda: world.rows("payload ->> 'event_id' = 'e1'"))
     assert (row["event_type"], row["event_source"], row["payload"]) == ("task.status_updated", "gcal", change)
     assert row["metadata"]["outcome"] == "success"
-
-
-def test_the_same_event_is_logged_once(world: World) -> None:
-    event = {"event_type": "note", "event_source": "contract", "payload": {}, "idempotency_key": "note-1"}
-    first, again = world.post("events/log", event), world.post("events/log", event)
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert again.json() == {"status": "known", "id": first.json()["id"]}
-    (row,) = world.rows("event_source = 'contract' AND event_type = 'note'")
-    assert row["metadata"]["idempotency_key"] == "note-1"
-    assert row["metadata"]["workflow"] == "event-logger"
-    assert row["metadata"]["run_id"]
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "details"),
-    [
-        ("coda/task-created", {"title": "x"}, "task_id is required and must be a non-empty string"),
-        ("coda/task-created", task("x", estimated_hours="2"), "estimated_hours must be a number above 0"),
-        ("coda/task-created", task("x", client_id=0), "client_id must be a positive integer"),
-        ("coda/task-created", [1], "body must be a JSON object"),
-        ("gcal/event-updated", {"event_id": "e", "status": "s"}, "task_id is required and must be a non-empty string"),
-        ("gcal/event-updated", {"event_id": "e" * 256, "task_id": "t", "status": "s"}, "event_id must be at most 255"),
-        ("events/log", {"event_type": "x"}, "event_source is required and must be a non-empty string"),
-    ],
-)
-def test_a_bad_payload_is_told_what_is_wrong(world: World, path: str, body: Any, details: str) -> None:
-    answer = world.post(path, body)
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "invalid payload"
-    assert any(details in one for one in answer.json()["details"])
 
 
 @pytest.mark.parametrize("path", ["coda/task-created", "gcal/event-updated", "events/log"])

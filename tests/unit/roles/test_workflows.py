@@ -117,6 +117,31 @@ def test_the_alarm_needs_no_code_and_the_address_of_slack_stands_once(workflows:
     assert json.dumps(workflow).count("canary") == 1
 
 
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_payloads_are_checked_without_the_task_runner(workflows: dict[str, Any], name: str) -> None:
+    """It hangs on JSON that is nested some thousand levels deep; and an expression ends at its first closing braces."""
+    assert all(one["type"] != "n8n-nodes-base.code" for one in workflows[name]["nodes"])
+    (checks,) = [one for one in workflows[name]["nodes"] if follow(workflows[name], "Webhook") == [[one["name"]]]]
+    expression = checks["parameters"]["jsonOutput"]
+    assert expression.startswith("={{ ((body) => {") and expression.endswith("})($json.body) }}")
+    assert "{{" not in expression[3:] and "}}" not in expression[:-2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_says_run_and_outcome(workflows: dict[str, Any], name: str) -> None:
+    """Their source stands in event_source."""
+    for one in workflows[name]["nodes"]:
+        if "INSERT INTO events" in one["parameters"].get("query", ""):
+            values = one["parameters"]["options"]["queryReplacement"]
+            texts = {"Log failure": "Failure", "Insert event": "Validate"}
+            said = (
+                node(workflows[name], texts[one["name"]])["parameters"]["jsonOutput"]
+                if one["name"] in texts
+                else values
+            )
+            assert "run_id: " in said and "outcome: " in said and "workflow: " in said, one["name"]
+
+
 def test_addresses_and_times_are_variables() -> None:
     workflows = role_workflows(
         n8n_planner_url="http://a:1", n8n_scheduler_url="http://b:2", n8n_observer_url="http://c:3",

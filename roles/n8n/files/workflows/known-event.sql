@@ -1,1 +1,4 @@
-SELECT EXISTS (SELECT 1 FROM events WHERE metadata ->> 'idempotency_key' = $1) AS known
+SELECT EXISTS (
+    SELECT FROM events WHERE metadata ->> 'idempotency_key' = $1
+    OR (metadata ->> 'idempotency_key' = $2 AND metadata ->> 'workflow' = $3)
+) AS known

@@ -98,7 +98,7 @@ def test_two_runs_at_the_same_moment_apply_once(live: Server) -> None:
 
 
 def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> None:
-    slow = {"name": "001_slow.sql", "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(1.5);"}
+    slow = {"name": "001_slow.sql", "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(5);"}
     first = Forked(lambda: migrate(database, slow)["changed"])
     deadline = time.monotonic() + 10
     while not database.rows(

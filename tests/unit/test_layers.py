@@ -12,6 +12,7 @@ import pytest
 
 RUN = Path(__file__).resolve().parents[1] / "run"
 PARALLEL = "python -m pytest -n auto --dist loadfile --no-loadscope-reorder"
+SERVERS = "python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder"
 ALONE = "tests/contract/without_containers"
 IMAGES = ["stack images"] * 4
 TOOLS = ("python", "git", "ruff", "yamllint", "shellcheck", "ansible-lint", "molecule")
@@ -68,10 +69,10 @@ def test_files_may_be_named_by_their_whole_path(layers: Layers, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "runs"),
     [
-        ([], [*IMAGES, f"{PARALLEL} {ALONE}", f"python -m pytest tests/contract --ignore={ALONE}"]),
-        (["-k", "n8n"], [*IMAGES, "python -m pytest tests/contract -k n8n"]),
-        (["-x", "tests/contract/a.py"], [*IMAGES, "python -m pytest -x tests/contract/a.py"]),
-        (["tests/contract/a.py", f"{ALONE}/b.py"], [*IMAGES, f"python -m pytest tests/contract/a.py {ALONE}/b.py"]),
+        ([], [*IMAGES, f"{PARALLEL} {ALONE}", f"{SERVERS} tests/contract --ignore={ALONE}"]),
+        (["-k", "n8n"], [*IMAGES, f"{SERVERS} tests/contract -k n8n"]),
+        (["-x", "tests/contract/a.py"], [*IMAGES, f"{SERVERS} -x tests/contract/a.py"]),
+        (["tests/contract/a.py", f"{ALONE}/b.py"], [*IMAGES, f"{SERVERS} tests/contract/a.py {ALONE}/b.py"]),
         ([f"{ALONE}/b.py", "-x"], [f"{PARALLEL} {ALONE}/b.py -x"]),
         (["-k", "folder", f"{ALONE}/b.py"], [f"{PARALLEL} -k folder {ALONE}/b.py"]),
     ],
@@ -89,5 +90,5 @@ def test_what_fails_ends_the_run(layers: Layers) -> None:
 def test_all_leaves_no_test_out(layers: Layers) -> None:
     told = layers("all")
     assert sorted(told[:-1]) == sorted([*IMAGES, f"{PARALLEL} tests/unit", f"{PARALLEL} {ALONE}"])
-    assert told[-1] == f"python -m pytest tests/contract --ignore={ALONE}"
+    assert told[-1] == f"{SERVERS} tests/contract --ignore={ALONE}"
     assert layers("all", fails="stack")[-1] != told[-1]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 from urllib.parse import quote
 
 from ansible.module_utils.basic import env_fallback
@@ -48,17 +48,21 @@ def connect(params: Mapping[str, Any], *, read_only: bool) -> Client:
     if not token:
         raise StackError("api_token is empty; give a token with the permission Account, Cloudflare Tunnel, Edit")
     headers = {"Authorization": f"Bearer {token}"}
-    http = Http.from_params(
-        params["api_url"], params, headers=headers, read_only=read_only, secrets=[token], explain=explain
-    )
-    return Client(http, params["account_id"], params["tunnel_id"], params["zone_id"] or "")
+    how: dict[str, Any] = {"headers": headers, "read_only": read_only, "secrets": [token], "explain": explain}
+    http = Http.from_params(params["api_url"], params, **how)
+    once = Http.from_params(params["api_url"], {**params, "retries": 0}, **how)
+    return Client(http, params["account_id"], params["tunnel_id"], params["zone_id"] or "", once)
 
 
 class Client:
-    """One method a call; bodies and answers are Cloudflare's own, without their envelope."""
+    """One method a call; bodies and answers are Cloudflare's own, without their envelope.
 
-    def __init__(self, http: Http, account: str, tunnel: str, zone: str = "") -> None:
+    :param once: for the write, which nobody may repeat without having looked at what is there by then
+    """
+
+    def __init__(self, http: Http, account: str, tunnel: str, zone: str = "", once: Optional[Http] = None) -> None:
         self.http = http
+        self.once = once or http
         self.account = account
         self.tunnel = tunnel
         self.zone = zone
@@ -92,7 +96,7 @@ class Client:
 
     def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
         try:
-            answer = self.http.request(method, path, **kwargs)
+            answer = (self.http if method == "GET" else self.once).request(method, path, **kwargs)
         except ApiError as error:
             raise ApiError(method, path, error.status, error.server_message, self._hint(method, path, error)) from None
         body = answer.json

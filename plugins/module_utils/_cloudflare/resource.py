@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._cloudflare import rules as ruling
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._cloudflare.client import Client
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError, Unreachable
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import REPEATABLE_STATUS, TURNED_AWAY
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
+
+# Seconds until a write that got no answer is tried again; after the last there is no more.
+PAUSES = (1.0, 2.0, 4.0, 0.0)
 
 
 def read_tunnel(client: Client) -> dict[str, Any]:
@@ -74,20 +79,39 @@ class TunnelRules:
         )
 
     def apply(self, operation: Operation) -> None:
-        seen = self.version
-        self._read()
-        if self.version != seen:
-            raise StackError(
-                f"the rules of tunnel {self.client.tunnel} went from version {seen} to {self.version} while this ran:"
-                " somebody else edits them; nothing was written, run again"
-            )
-        answer = self.client.configure({**self.config, "ingress": operation.args["ingress"]})
-        self._written = int(answer.get("version") or 0)
+        seen, ingress = self.version, operation.args["ingress"]
+        answer = self._write(seen, ingress)
+        self._written = seen + 1 if answer is None else int(answer.get("version") or 0)
         if self._written != seen + 1:
             raise StackError(
                 f"writing version {seen + 1} of the rules of tunnel {self.client.tunnel} made version {self._written}:"
                 " somebody else's edit in between was replaced; compare with the tunnel's audit log, and run again"
             )
+
+    def _write(self, seen: int, ingress: list[dict[str, Any]]) -> Optional[dict[str, Any]]:
+        """Cloudflare's answer, or None where it was lost and what is there is what was sent."""
+        sent = False
+        for pause in PAUSES:
+            self._read()
+            if (
+                sent
+                and self.version == seen + 1
+                and [*map(ruling.normal, self._live())] == [*map(ruling.normal, ingress)]
+            ):
+                return None
+            if self.version != seen:
+                raise StackError(
+                    f"the rules of tunnel {self.client.tunnel} went from version {seen} to {self.version} while this"
+                    f" ran: somebody else edits them; {'look at them' if sent else 'nothing was written'}, run again"
+                )
+            try:
+                return self.client.configure({**self.config, "ingress": ingress})
+            except (ApiError, Unreachable) as error:
+                if not pause or (isinstance(error, ApiError) and error.status not in REPEATABLE_STATUS):
+                    raise
+                sent = sent or not isinstance(error, ApiError) or error.status != TURNED_AWAY
+                time.sleep(pause)
+        raise AssertionError("the last attempt answers or raises")
 
     def result(self, state: Any) -> dict[str, Any]:
         found: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloudflare import ACCOUNT, TOKEN, TUNNEL, ZONE, FakeCloudflare, serve
+from tests.support.cloudflare import ACCOUNT, TOKEN, TUNNEL, ZONE, FakeCloudflare, failure, serve
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -182,6 +182,59 @@ def test_429_is_waited_out(cloudflare: FakeCloudflare, naps: list[float]) -> Non
     cloudflare.refuse = 2
     assert run(cloudflare)["changed"] is True
     assert naps
+
+
+def busy_once(cloudflare: FakeCloudflare, status: int, *, carried_out: bool, edit: bool = False) -> None:
+    """The first write is answered with ``status``, and somebody else may edit before the next."""
+    answer, left = cloudflare.answer, [status]
+
+    def first(method: str, url: str, token: str, body: Any) -> Any:
+        if method != "PUT" or not left:
+            return answer(method, url, token, body)
+        said = answer(method, url, token, body) if carried_out else None
+        if edit:
+            cloudflare.edit([{"hostname": "theirs.example.org", "service": TRAEFIK}, END])
+        return left.pop(), {"Retry-After": "0"}, failure(0, "busy") if said is None else {}
+
+    cloudflare.answer = first  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_write_that_was_turned_away_is_repeated_only_over_what_was_read(
+    cloudflare: FakeCloudflare, naps: list[float], status: int
+) -> None:
+    busy_once(cloudflare, status, carried_out=False, edit=True)
+    assert "went from version 0 to 1 while this ran: somebody else edits them; nothing was written" in refused(
+        cloudflare
+    )
+    assert hosts(cloudflare) == ["theirs.example.org", None] and naps
+
+    busy_once(cloudflare, status, carried_out=False)
+    assert run(cloudflare)["version"] == 2
+    assert hosts(cloudflare)[0] == "theirs.example.org"
+
+
+def test_a_write_whose_answer_was_lost_is_not_written_twice(cloudflare: FakeCloudflare, naps: list[float]) -> None:
+    busy_once(cloudflare, 502, carried_out=True)
+    done = run(cloudflare)
+    assert (done["changed"], done["version"], cloudflare.version) == (True, 1, 1)
+
+
+def test_an_edit_after_a_write_whose_answer_was_lost_is_told(cloudflare: FakeCloudflare, naps: list[float]) -> None:
+    busy_once(cloudflare, 502, carried_out=True, edit=True)
+    assert "went from version 0 to 2 while this ran" in refused(cloudflare)
+    assert hosts(cloudflare) == ["theirs.example.org", None]
+
+
+def test_a_write_that_is_never_taken_fails_with_the_servers_words(
+    cloudflare: FakeCloudflare, naps: list[float]
+) -> None:
+    answer = cloudflare.answer
+    cloudflare.answer = lambda method, *more: (  # type: ignore[method-assign]
+        (503, {}, failure(0, "busy")) if method == "PUT" else answer(method, *more)
+    )
+    assert "answered 503: busy (code 0)" in refused(cloudflare)
+    assert naps == [1, 2, 4] and cloudflare.version == 0
 
 
 def test_cnames_are_read_through_all_pages(cloudflare: FakeCloudflare) -> None:

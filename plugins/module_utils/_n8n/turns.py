@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
+    CALLING_TYPES,
     WorkflowIndex,
     called_name,
     called_reference,
@@ -113,10 +114,30 @@ def called_by(item: Mapping[str, Any], index: WorkflowIndex) -> dict[str, list[s
     """The workflows that have to be published before this one, each with the nodes that call it."""
     found: dict[str, list[str]] = {}
     for node in item["nodes"]:
-        reference = None if node.get("disabled") else called_reference(node)
+        reference = called_reference(node) if _insists(node) else None
         if reference is not None and called_name(reference, index) != item["name"]:
             found.setdefault(called_name(reference, index), []).append(node["name"])
     return found
+
+
+def _insists(node: Mapping[str, Any]) -> bool:
+    """Whether n8n wants what this node calls to be published; what an agent calls as a tool it does not look at."""
+    from_list = (node.get("parameters") or {}).get("source", "database") == "database"
+    return node["type"] == CALLING_TYPES[0] and from_list and not node.get("disabled")
+
+
+def resting_calls(
+    operations: Iterable[Operation], needs: Mapping[str, Mapping[str, Sequence[str]]], up: Iterable[str]
+) -> list[str]:
+    """One sentence for each call that keeps a workflow from being published, for what it calls is not and stays so."""
+    coming = {step.target for step in operations if step.verb == "publish"}
+    return [
+        f"workflow '{name}', node '{needs[name][called][0]}' calls the workflow '{called}', which is not published, "
+        "and n8n publishes no workflow before those that it calls; publish that one too, or disable the node"
+        for name in sorted(coming)
+        for called in sorted(needs.get(name, ()))
+        if called not in coming and called not in up
+    ]
 
 
 def break_circles(

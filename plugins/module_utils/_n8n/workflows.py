@@ -48,6 +48,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.tur
     in_order,
     live_version,
     make_way,
+    resting_calls,
     running,
     too_early,
 )
@@ -186,6 +187,9 @@ class Workflows:
         needs = {name: called_by(item, self._flows) for name, item in items.items()} if self.content else {}
         up = [name for name, live in self._live.items() if running(live)]
         operations = make_way(break_circles([*operations, *later], needs, up), takes)
+        up += [item["name"] for item in self._others if running(item)]
+        known = {name: {one: calls[one] for one in calls if self._flows.knows(one)} for name, calls in needs.items()}
+        self._unresolved += resting_calls(operations, known, up)
         self._refuse_conflicts(mine, operations)
         self._refuse_lost(items)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))

@@ -23,6 +23,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.source import read_directory
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
+    called_by,
     handovers,
     in_order,
     make_way,
@@ -221,6 +222,15 @@ def test_who_gives_a_path_up_comes_first_unless_it_calls_who_takes_it() -> None:
     assert in_order(wanted, flows, {"a": {"c"}}) == ["b", "c", "a"]
     assert in_order(wanted, flows, {"b": {"c"}}) == ["a", "b", "c"]
     assert in_order(wanted, flows, {"a": {"b"}, "b": {"a"}}) == ["b", "a", "c"]
+
+
+def test_what_n8n_wants_to_be_published_first() -> None:
+    tool = {**call("sub"), "name": "Tool", "type": "@n8n/n8n-nodes-langchain.toolWorkflow"}
+    resting = {**call("later"), "name": "Resting", "disabled": True}
+    file = {**call("twin"), "name": "File"}
+    file["parameters"]["source"] = "localFile"
+    item = workflow("w", call("sub"), {**call("w"), "name": "Again"}, tool, resting, file)
+    assert called_by(item, WorkflowIndex(LIVE, ["w", "later"])) == {"sub": ["Call"]}
 
 
 def test_who_still_holds_a_path_makes_way_for_a_moment() -> None:

@@ -154,6 +154,21 @@ def test_a_killed_run_is_finished_by_the_next(scenario: str) -> None:
             assert double.writes == [], where
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_call_of_what_stays_unpublished_is_told_before_anything_is_sent(declared: bool) -> None:
+    double = standing(called("sub"), simple("w", "x", call("Call", "sub")))()
+    double._unpublish(double.named("sub"), None)
+    double.writes = []
+    workflows = [simple("w", "y", call("Call", "sub")), *([called("sub")] if declared else [])]
+    sentence = (
+        "workflow 'w', node 'Call' calls the workflow 'sub', which is not published, and n8n publishes no workflow"
+    )
+    assert sentence in run(double, *workflows, state="present", check=True)["warnings"][0]
+    with pytest.raises(ModuleFailed, match=sentence):
+        run(double, *workflows, state="present")
+    assert double.writes == []
+
+
 def killed_after_create(item: dict[str, Any]) -> N8nDouble:
     double = N8nDouble()
     double.kill_at(0, answered=True)

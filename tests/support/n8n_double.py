@@ -34,7 +34,7 @@ class N8nDouble:
     :ivar refused: the name of a workflow of which no new version is published
     """
 
-    def __init__(self, credentials: Iterable[dict[str, str]] = ()) -> None:
+    def __init__(self, credentials: Iterable[dict[str, Any]] = ()) -> None:
         self.workflows: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, str] = {}
         self.credentials = list(credentials)
@@ -118,7 +118,7 @@ class N8nDouble:
             return 404, {"message": self._probe(method, path.removeprefix("/webhook/"))}
         kind, *rest = path.removeprefix("/api/v1/").split("/")
         if kind == "credentials":
-            return 200, {"data": self.credentials, "nextCursor": None}
+            return 200, self._credential(method, rest, body)
         if kind == "tags" and method == "POST":
             if body["name"] in self.tags:
                 raise Refusal(409, "Tag already exists")
@@ -139,6 +139,19 @@ class N8nDouble:
                 raise Refusal(409, "Cannot delete a published workflow. Unpublish it before deleting.")
             del self.workflows[item["id"]]
         return 200, item
+
+    def _credential(self, method: str, rest: list[str], body: Any) -> Any:
+        if method == "GET":
+            return {"data": [{**item, "data": None} for item in self.credentials], "nextCursor": None}
+        number = next(self._numbers)
+        if method == "POST":
+            self.credentials.append({"id": f"c{number}", "updatedAt": ""})
+            rest = [f"c{number}"]
+        (item,) = [one for one in self.credentials if one["id"] == rest[0]]
+        item.update(body or {}, updatedAt=f"t{number}")
+        if method == "DELETE":
+            self.credentials.remove(item)
+        return item
 
     def _listing(self) -> list[dict[str, Any]]:
         return [{key: value for key, value in item.items() if key != "description"} for item in self.workflows.values()]

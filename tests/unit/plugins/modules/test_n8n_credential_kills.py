@@ -1,0 +1,48 @@
+"""A run that is killed anywhere, and a plain run after it, leave each credential once and as it is declared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.n8n_double import BASE, Killed, N8nDouble
+from tests.support.run_module import run_module
+
+
+def run(double: N8nDouble, folder: Path, *items: dict[str, Any], **over: Any) -> dict[str, Any]:
+    params = {"url": BASE, "api_key": "key", "state_file": str(folder / "state.json"), "credentials": list(items)}
+    with double.serving():
+        return run_module("n8n_credential", {**params, **over})
+
+
+def one(name: str, password: str) -> dict[str, Any]:
+    return {"name": name, "type": "postgres", "data": {"password": password}}
+
+
+def held(double: N8nDouble) -> list[tuple[str, Any]]:
+    return sorted((item["name"], item["data"]) for item in double.credentials)
+
+
+GONE = {"state": "absent"}
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "unanswered"])
+@pytest.mark.parametrize("write", [0, 1, 2])
+@pytest.mark.parametrize("over", [{}, GONE], ids=["present", "absent"])
+def test_a_killed_run_is_finished_by_the_next(over: dict[str, Any], write: int, answered: bool, tmp_path: Path) -> None:
+    """One is new, one has a new password, one was renamed in n8n; or they are all to go."""
+    double = N8nDouble()
+    run(double, tmp_path, one("b", "old"), one("c", "same"), *([one("a", "old")] if over else []))
+    if not over:
+        next(item for item in double.credentials if item["name"] == "c")["name"] = "renamed"
+    wanted = [one("a", "new"), one("b", "new"), one("c", "same")]
+    double.kill_at(write, answered=answered)
+    with pytest.raises(Killed):
+        run(double, tmp_path, *wanted, **over)
+    run(double, tmp_path, *wanted, **over)
+    assert held(double) == ([] if over else [(item["name"], item["data"]) for item in wanted])
+    double.writes = []
+    assert run(double, tmp_path, *wanted, **over)["changed"] is False
+    assert double.writes == []

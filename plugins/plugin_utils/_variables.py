@@ -73,6 +73,8 @@ def holds_secrets(name: str, spec: Mapping[str, Any]) -> bool:
 def wrong_value(name: str, value: Any, spec: Mapping[str, Any]) -> Optional[str]:
     """What is wrong with the value of one variable, in one sentence."""
     checked = {key: item for key, item in spec.items() if key != "default"}
+    if isinstance(value, str) and spec.get("type") in ("list", "dict"):  # a module would take it apart, a role does not
+        return _sentence(name, value, checked, ArgumentTypeError(""))
     errors = list(ArgumentSpecValidator({name: checked}).validate({name: value}).errors)
     return _sentence(name, value, checked, errors[0]) if errors else None
 

@@ -71,6 +71,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "",
         "the run is not root on the host",
     ),
+    "elsewhere": (
+        {"cloudflared_manage": True, "cloudflared_subnet": "10.203.10.0/24", "cloudflared_address": "10.9.0.9",
+         **secrets(cloudflare_tunnel_token=token())},
+        "",
+        "cloudflared_address is 10.9.0.9, which is no host's address in cloudflared_subnet (10.203.10.0/24)",
+    ),
     "absent-too": ({"cloudflared_absent_hosts": HOSTS[:1]}, "", f"cloudflared_absent_hosts names {HOSTS[0]}, which a"),
     "twice": (
         {"cloudflared_public_services": [*PUBLIC, {"name": "copy", "host": HOSTS[0], "port": 1}]},

@@ -74,6 +74,23 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         host({"other": network("10.203.8.0/21", "10.203.8.1", "br-1")}),
         "networking_proxy_subnet is 10.203.10.0/24, but network other already holds 10.203.8.0/21",
     ),
+    "gateway-elsewhere": (
+        host({}) | {"networking_proxy_subnet": "10.9.0.0/24"},
+        "networking_proxy_gateway is 10.203.10.1, which is no host's address in networking_proxy_subnet (10.9.0.0/24):"
+        " write one such as 10.9.0.1.",
+    ),
+    "bridge-of-another": (
+        host({"old_proxy": {**OLD, "bridge": "br-proxy"}, "docker_syncbricks": INTERNAL}),
+        "networking_proxy_bridge is br-proxy, the bridge of network old_proxy: choose another name.",
+    ),
+    "bridge-is-an-interface": (
+        host({"docker_proxy": PROXY}, interfaces=["lo", "eth0", "br-sync"]),
+        "networking_internal_bridge is br-sync, an interface that the host has already: choose another name.",
+    ),
+    "interfaces-are-no-list": (
+        host({}) | {"networking_trusted_interfaces": "wg0"},
+        "networking_trusted_interfaces is 'wg0', which is not a list; correct it where you set it",
+    ),
     "no-range": (
         host({}) | {"networking_proxy_subnet": "10.203.10.0"},
         "networking_proxy_subnet is 10.203.10.0, without room for containers: write an address range such as",
@@ -102,6 +119,11 @@ GOOD: dict[str, tuple[dict[str, Any], str]] = {
         host({"docker_proxy": OLD, "docker_syncbricks": INTERNAL})
         | {"networking_recreate": True, "networking_recreate_disconnect": ["docker_proxy"]},
         "",
+    ),
+    "adopted-with-a-gateway-elsewhere": (
+        host({"docker_proxy": PROXY, "docker_syncbricks": INTERNAL}, interfaces=["br-proxy", "br-sync"])
+        | {"networking_proxy_gateway": "10.9.0.1"},
+        "kept as they are: network docker_proxy has gateway 10.203.10.1 instead of 10.9.0.1",
     ),
     "nobody-in-it": (host({"docker_proxy": {**OLD, "containers": []}}) | {"networking_recreate": True}, ""),
     "beside-others": (

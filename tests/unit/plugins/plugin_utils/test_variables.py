@@ -58,6 +58,9 @@ def test_variables_that_tasks_make_themselves() -> None:
         ("c", {"choices": ["a", "b"]}, "valkey_x is 'c', which is not one of a, b; correct it where you set it"),
         (None, {"type": "str", "default": "x"}, None),
         ([1], {"type": "list", "elements": "int"}, None),
+        ("1,2", {"type": "list"}, "valkey_x is '1,2', which is not a list; correct it where you set it"),
+        ("{}", {"type": "dict"}, "valkey_x is '{}', which is not a mapping; correct it where you set it"),
+        ("1", {"type": "list", "no_log": True}, "valkey_x has a value that is not a list; correct it where you set it"),
         ({"a": 1}, {"type": "dict"}, None),
     ],
 )

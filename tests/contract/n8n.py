@@ -36,7 +36,9 @@ ENVIRONMENT = {
     "DB_POSTGRESDB_PASSWORD": DATABASE_PASSWORD,
     "N8N_ENCRYPTION_KEY": "contract-encryption-key",
 }
-MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+MIGRATIONS = ROLES / "schema" / "files" / "migrations"
+HOOKS = ROLES / "n8n" / "files" / "hide-headers.js"
 
 
 @dataclass
@@ -132,7 +134,8 @@ def _start(container: Callable[..., Container], network: str, state_dir: Path) -
 
 def serve(container: Callable[..., Container], network: str, **environment: str) -> str:
     """Another n8n on the network; its address on this machine."""
-    server = container(IMAGE, env={**ENVIRONMENT, **environment}, ports=[5678], options=["--network", network])
+    options = ["--network", network, "-v", f"{HOOKS}:{ENVIRONMENT['EXTERNAL_HOOK_FILES']}:ro"]
+    server = container(IMAGE, env={**ENVIRONMENT, **environment}, ports=[5678], options=options)
     return f"http://127.0.0.1:{server.port(5678)}"
 
 

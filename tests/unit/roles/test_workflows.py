@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import check_wanted
 
 from tests.support.workflows import rendered, role_workflows
@@ -165,3 +166,14 @@ def test_addresses_and_times_are_variables() -> None:
 )
 def test_credentials(over: dict[str, Any], names: list[str]) -> None:
     assert [one["name"] for one in rendered("{{ n8n_credentials }}", **over)] == names
+
+
+def test_the_secret_of_the_webhooks_is_hidden_from_the_history() -> None:
+    project = rendered("{{ n8n_project }}", n8n_webhook_header="X-Mine")
+    service = yaml.safe_load(project["definition"])["services"]["n8n"]
+    (mount,) = [one for one in service["volumes"] if one.endswith(":ro")]
+    source, target, _read_only = mount.split(":")
+    assert source == f"./{project['files'][0]['path']}"
+    assert service["environment"]["EXTERNAL_HOOK_FILES"] == target
+    assert service["environment"]["PLANNER_MEMORY_HIDDEN_HEADERS"] == "X-Mine"
+    assert "enumerable: false" in project["files"][0]["content"]

@@ -1,7 +1,12 @@
 """1,000 small migrations against psql with the same files, and a run with nothing to do; prints one table.
 
-Run from the checkout: .venv/bin/python benchmarks/postgres_migration.py HOST:PORT:USER:PASSWORD [FILES]
+Run from the checkout: .venv/bin/python benchmarks/postgres_migration.py HOST:PORT:USER:PASSWORD [FILES [TURNS]]
 It makes databases of its own on that server and drops them. psql must be on PATH.
+
+psql is one process with one connection that reads one file after the other, each between BEGIN and COMMIT (what
+`psql -1 -f a -f b` runs is one transaction for all, and one psql for each file pays for 1,000 logins). Its time is that
+of its process; the module's is that of its main(), and beside it that of its process with all imports. The two take
+turns, the first of them changing, each in a database of its own; what is compared are the medians of the turns' ratios.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -68,7 +74,8 @@ def by_psql(login: list[str], name: str, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def by_module(login: list[str], name: str, folder: Path, on_drift: str) -> float:
+def by_module(login: list[str], name: str, folder: Path, on_drift: str) -> tuple[float, float]:
+    """Seconds in main(), and those of the whole process."""
     host, port, user, password = login
     arguments = {
         "login_host": host,
@@ -79,6 +86,7 @@ def by_module(login: list[str], name: str, folder: Path, on_drift: str) -> float
         "directory": str(folder),
         "on_drift": on_drift,
     }
+    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", MODULE % str(ROOT)],
         input=json.dumps(arguments),
@@ -87,25 +95,49 @@ def by_module(login: list[str], name: str, folder: Path, on_drift: str) -> float
         cwd=ROOT,
         check=False,
     )
+    took = time.monotonic() - began
     if done.returncode:
         sys.exit(done.stderr[-2000:])
-    return float(done.stdout.splitlines()[-1])
+    return float(done.stdout.splitlines()[-1]), took
+
+
+def turn(login: list[str], folder: Path, on_drift: str, *, psql_first: bool) -> dict[str, float]:
+    found: dict[str, float] = {}
+
+    def psql() -> None:
+        with database(login, "benchmark_psql") as name:
+            found["psql"] = by_psql(login, name, folder)
+
+    def module() -> None:
+        with database(login, f"benchmark_{on_drift}") as name:
+            found["main"], found["process"] = by_module(login, name, folder, on_drift)
+            found["again"], _process = by_module(login, name, folder, on_drift)
+
+    for run in (psql, module) if psql_first else (module, psql):
+        run()
+    return found
 
 
 def main() -> None:
     login = sys.argv[1].split(":")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    turns = int(sys.argv[3]) if len(sys.argv) > 3 else 7
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write(folder, count)
-        with database(login, "benchmark_psql") as name:
-            psql = by_psql(login, name, folder)
-        print(f"psql, {count} files: {psql:.2f} s")
-        for on_drift in ("ignore", "report"):
-            with database(login, f"benchmark_{on_drift}") as name:
-                first = by_module(login, name, folder, on_drift)
-                nothing = min(by_module(login, name, folder, on_drift) for _turn in range(3))
-            print(f"module, on_drift {on_drift}: {first:.2f} s, {first / psql:.2f} times psql; again {nothing:.2f} s")
+        for on_drift in ("report", "ignore"):
+            found = []
+            for number in range(turns):
+                found.append(turn(login, folder, on_drift, psql_first=number % 2 == 0))
+                print(" ".join(f"{what} {seconds:.2f}" for what, seconds in found[-1].items()))
+            middle = {what: statistics.median(one[what] for one in found) for what in found[0]}
+            ratios = sorted(one["main"] / one["psql"] for one in found)
+            whole = statistics.median(one["process"] / one["psql"] for one in found)
+            print(
+                f"on_drift {on_drift}, {count} files: psql {middle['psql']:.2f} s, module {middle['main']:.2f} s,"
+                f" {statistics.median(ratios):.2f} times psql (from {ratios[0]:.2f} to {ratios[-1]:.2f}),"
+                f" with its imports {whole:.2f} times; again {middle['again']:.2f} s"
+            )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import psycopg2
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
 
 from tests.contract.postgres import Database, Server, migrate, reading, server
 from tests.support.forked import Forked, killed_after
@@ -54,9 +55,12 @@ def fresh_schema(database: Database) -> Iterator[None]:
     database.rows("CREATE SCHEMA public")
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["each statement by itself", "as they are sent"])
 def test_killed_after_each_statement_the_next_run_ends_where_an_undisturbed_one_does(
-    container: Callable[..., Any],
+    container: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, together: bool
 ) -> None:
+    if not together:
+        monkeypatch.setattr(Statement, "makes_no_rows", False)
     files = [*SHIPPED, CONCURRENT]
     done = set()
     boundary = 0
@@ -71,7 +75,7 @@ def test_killed_after_each_statement_the_next_run_ends_where_an_undisturbed_one_
                 survived = Forked(functools.partial(migrate_until, boundary, database, *files)).answer()
                 done.add(len(migrate(database, *files, settings=SETTINGS)["actions"]))
                 assert content(database) == wanted, f"killed after statement {boundary}"
-    assert boundary > statements
+    assert together or boundary > statements
     assert done == set(range(len(files) + 1))
 
 

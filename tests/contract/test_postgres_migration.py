@@ -119,7 +119,9 @@ def test_who_holds_the_lock_is_named(database: Database) -> None:
     holder = rf"holds the lock \(process \d+, user {database.server.user}, from .+, since"
     run = start(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(3);"})
     wait_for(
-        database, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^SELECT pg_sleep'"
+        database,
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND query ~ 'SELECT pg_sleep.3'",
     )
     with pytest.raises(ModuleFailed, match=holder):
         migrate(database, FIRST, lock_wait=0.2)

@@ -28,7 +28,7 @@ class ConcurrentIndex:
 
 def concurrent_index(statement: Statement) -> Optional[ConcurrentIndex]:
     """What a statement builds without blocking anybody; None for every other statement."""
-    if statement.first_word != "CREATE":
+    if statement.first_word != "CREATE" or "concurrently" not in statement.text.lower():
         return None
     pieces: list[Token] = []
     for piece in tokens(statement.text):

@@ -65,11 +65,11 @@ class Migration:
     def repeatable(self) -> bool:
         return self.name.startswith("R__")
 
-    @property
+    @cached_property
     def version(self) -> Optional[int]:
         return None if self.repeatable else int(self.name.split("_", 1)[0])
 
-    @property
+    @cached_property
     def place(self) -> tuple[int, int, str]:
         return place_of(self.name)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import unquoted
@@ -18,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 
 _KINDS = frozenset({"TABLE", "INDEX", "VIEW", "SEQUENCE"})
 _REPLACED = frozenset({"VIEW", "FUNCTION", "PROCEDURE"})
+_CONDITIONS = re.compile(r"\b(?:EXISTS|REPLACE)\b", re.IGNORECASE)
 _FOUND = """
 SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL
 UNION ALL
@@ -39,12 +41,15 @@ class Things:
         self.columns: list[tuple[str, str]] = []
         self.replaced: set[str] = set()
         for statement in migration.statements:
-            if statement.first_word in ("CREATE", "ALTER"):
+            if statement.first_word in ("CREATE", "ALTER") and _CONDITIONS.search(statement.text):
                 self._note(list(tokens(statement.text)))
+
+    def __bool__(self) -> bool:
+        return bool(self.relations or self.columns or self.replaced)
 
     def found(self, session: Any) -> Sequence[str]:
         """Those that are there."""
-        if not (self.relations or self.columns or self.replaced):
+        if not self:
             return []
         tables = [table for table, _column in self.columns]
         columns = [column for _table, column in self.columns]

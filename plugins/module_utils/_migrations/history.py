@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from typing import Any, Callable, Mapping, Optional
 
@@ -54,13 +55,12 @@ SELECT a.attname AS name FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND N
     WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p'))
 """
 _READ = "SELECT to_jsonb(h) - 'details' AS row, h.name, h.success FROM {} AS h"
-_PUT = """
-INSERT INTO {} (name, version, checksum, checksum_version, duration_ms, success, kind)
-VALUES ({}, {}, {}, {}, {}, {}, {})
+_PUT = "INSERT INTO {} (name, version, checksum, checksum_version, duration_ms, success, kind)"
+_AGAIN = """
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, checksum_version = excluded.checksum_version,
     duration_ms = excluded.duration_ms, success = excluded.success, kind = excluded.kind,
-    applied_at = clock_timestamp(), applied_by = session_user
-"""
+    applied_at = clock_timestamp(), applied_by = session_user"""
+_DURATION = "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::integer"
 _ACCEPT = "UPDATE {} SET checksum = {}, checksum_version = {} WHERE name = {}"
 _KEEP = """
 UPDATE {0} SET details = CASE WHEN name = {1} THEN {2}::jsonb END WHERE name = {1} OR details IS NOT NULL
@@ -88,6 +88,8 @@ class History:
         self._schema = schema
         self.name = table
         self._known = False
+        self._names: set[str] = set()
+        self._into = ""
 
     @property
     def _table(self) -> Any:
@@ -109,6 +111,7 @@ class History:
                 " another history_table, else let the user read it",
                 sqlstate=error.code,
             ) from error
+        self._names.update(row["name"] for row in rows)
         known = [Applied(**{name: row[name] for name in _FIELDS if name in row}) for row in rows]
         return tuple(sorted(known, key=lambda row: place_of(row.name)))
 
@@ -147,11 +150,32 @@ class History:
         """What ``create`` made is committed."""
         self._known = True
 
-    def put(self, migration: Migration, duration_ms: int, *, success: bool = True, kind: Optional[str] = None) -> None:
-        """Literals, not parameters: psycopg2 would take a percent sign in the table's name for one of them."""
-        kind = kind or ("repeatable" if migration.repeatable else "versioned")
-        values = (migration.name, migration.version, migration.checksum, CHECKSUM_VERSION, duration_ms, success, kind)
-        self._session.execute(sql.SQL(_PUT).format(self._table, *map(sql.Literal, values)))
+    def put(
+        self,
+        migration: Migration,
+        duration_ms: Optional[int] = None,
+        *,
+        success: bool = True,
+        kind: Optional[str] = None,
+    ) -> None:
+        """Written together with what ends the transaction.
+
+        :param duration_ms: default: as long as the transaction took
+        """
+        self._into = self._into or self._session.text(sql.SQL(_PUT).format(self._table))
+        # None of these texts can hold a quote: names of files and numbers were checked, the others are ours.
+        values = (
+            f"'{migration.name}'",
+            "NULL" if migration.version is None else migration.version,
+            f"'{migration.checksum}'",
+            CHECKSUM_VERSION,
+            _DURATION if duration_ms is None else duration_ms,
+            success,
+            f"'{kind or ('repeatable' if migration.repeatable else 'versioned')}'",
+        )
+        again = _AGAIN if migration.name in self._names else ""
+        self._session.later(f"{self._into} VALUES ({', '.join(map(str, values))}){again}")
+        self._names.add(migration.name)
 
     def accept(self, migration: Migration) -> None:
         values = (migration.checksum, CHECKSUM_VERSION, migration.name)
@@ -174,8 +198,12 @@ class History:
 class Lock:
     """The lock of one history, held by a session of its own until that ends: what runs beside it never meets it."""
 
-    def __init__(self, connect: Callable[[], Any], schema: str, table: str) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], schema: str, table: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._connect = connect
+        self._clock = clock
+        self._asked = 0.0
         self._session: Any = None
         self._key = zlib.crc32(f"{schema}.{table}".encode()) & 0x7FFFFFFF
 
@@ -187,11 +215,14 @@ class Lock:
         return bool(rows[0]["taken"])
 
     def check(self) -> None:
-        """The lock lives as long as its connection.
+        """The lock lives as long as its connection; once a second the server is asked, in between only listened to.
 
         :raises Unreachable: when that was ended
         """
-        self._session.rows("SELECT 1")
+        now = self._clock()
+        if now - self._asked >= 1 or not self._session.quiet():
+            self._session.rows("SELECT 1")
+            self._asked = now
 
     def holder(self) -> Optional[str]:
         rows = self._session.rows(_HOLDER, (LOCK_CLASS, self._key))

@@ -149,14 +149,15 @@ class Migrations:
 
     def observe(self) -> dict[str, Any]:
         """What is there; where something is left to do it is read again under the lock, so that the plan stays true."""
-        self._read()
+        compared = self._policy.on_drift != "ignore"
+        self._read(compared)
         if not self._locked and self.plan(None).changed:
             self._take_lock()
-            self._read()
+            self._read(compared)
             planned = self.plan(None)
             # Nothing was there before these files, so they find nothing, and what is there afterwards is theirs.
-            compared = self._policy.on_drift != "ignore" and self._policy.baseline is None
-            self._empty = compared and not self._seen.rows and not any(self._waiting(self._look.own).values())
+            own = compared and self._policy.baseline is None
+            self._empty = own and not self._seen.rows and not any(self._waiting(self._look.own).values())
             self._foresee(planned)
         return state_of(self._seen, self._policy)
 
@@ -186,12 +187,14 @@ class Migrations:
 
     def settle(self, plan: Plan) -> dict[str, Any]:
         """Keep what the files declare now, so that runs with nothing to do compare without running anything."""
-        if self._policy.on_drift != "ignore":
+        compared = self._policy.on_drift != "ignore"
+        if compared:
             ran = succeeded(self._history.read())
             current = [one for one in self._migrations if one.name in ran]
             try:
                 if self._empty and current:
                     self._look.know(current, self._waiting(self._look.own))
+                    compared = False
                 if current:
                     declared = self._waiting(lambda: self._look.declared(current))
                     self._runner.in_history(
@@ -199,7 +202,7 @@ class Migrations:
                     )
             except NotComparable as error:
                 self._runner.notes.append(not_compared(error))
-        self._read()
+        self._read(compared)
         return state_of(self._seen, self._policy)
 
     def result(self, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,8 +216,7 @@ class Migrations:
             "warnings": [*self.plan(None).warnings, *self._runner.notes],
         }
 
-    def _read(self) -> None:
-        compared = self._policy.on_drift != "ignore"
+    def _read(self, compared: bool) -> None:
         self._seen = self._waiting(lambda: self._look.at(self._migrations, drift=compared, scratch=True))
 
     def _waiting(self, look: Callable[[], Answer]) -> Answer:
@@ -237,8 +239,10 @@ class Migrations:
         """Find out what a file declares before its transaction begins, where it is going to find things."""
         if self._policy.on_drift == "ignore" or self._empty or migration.repeatable:
             return
-        earlier = [one for one in self._migrations if not one.repeatable and one.place < migration.place]
         things = Things(migration)
+        if not things:
+            return
+        earlier = self._migrations[: self._migrations.index(migration)]
         # What an earlier file made may be replaced by a later one.
         things.replaced -= {name for one in earlier for name in things.replaced if catalog.concerns(one)(name)}
         found = self._waiting(lambda: self._look.found(things))

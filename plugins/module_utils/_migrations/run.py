@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from typing import Any, Callable, Iterable, Optional, Sequence
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.catalog import concerns
@@ -26,7 +28,12 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     Patience,
     with_locks,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.rehearsal import (
+    Locks,
+    check_deferred,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
+    CANCELLED,
     LOCK_NOT_AVAILABLE,
     SqlError,
 )
@@ -37,14 +44,6 @@ SELECT c.relname, i.indrelid::regclass::text AS of, i.indrelid = to_regclass(%s)
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = current_schema() AND c.relname = %s
-"""
-_RELATIONS = """
-SELECT array_agg(c.oid::int8) AS known FROM pg_catalog.pg_class c
-WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
-"""
-_LOCKS = """
-SELECT c.relname AS relation, l.mode FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
-WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND c.oid::int8 = ANY (%s) ORDER BY 1, 2
 """
 
 
@@ -61,25 +60,23 @@ class Runner:
         self.statements: list[dict[str, Any]] = []
         self.locks: list[dict[str, Any]] = []
         self.notes: list[str] = []
+        self._underway: Optional[Statement] = None
 
     def run(self, migration: Migration) -> None:
-        if migration.transactional:
-            self._file_with_locks([migration], keep=True)
-        else:
-            self._without_transaction(migration)
+        if not migration.transactional:
+            return self._without_transaction(migration)
+        if self._history.lacks():
+            self.in_history(lambda: None)
+        return self._with_locks([migration], lambda: _named(lambda one: self._keep(migration, together=one)))
 
     def rehearse(self, migrations: Sequence[Migration], mends: Sequence[Difference] = ()) -> None:
         """Really mend and run in one transaction that is rolled back, up to the first file that allows none."""
-        possible = []
-        for migration in migrations:
-            if not migration.transactional:
-                self.notes.append(
-                    f"{migration.name} allows no transaction, so neither it nor what comes after it was rehearsed"
-                )
-                break
-            possible.append(migration)
+        possible = list(itertools.takewhile(lambda one: one.transactional, migrations))
+        if len(possible) < len(migrations):
+            name = migrations[len(possible)].name
+            self.notes.append(f"{name} allows no transaction, so neither it nor what comes after it was rehearsed")
         if possible or mends:
-            self._file_with_locks(possible, keep=False, mends=mends)
+            self._with_locks(possible, lambda: _named(lambda one: self._rehearse(possible, mends, together=one)), mends)
 
     def mend(self, difference: Difference) -> None:
         def run() -> None:
@@ -102,44 +99,81 @@ class Runner:
     def _is_history(self, table: str) -> bool:
         return bool(table == self._history.name)
 
-    def _file_with_locks(
-        self, migrations: Sequence[Migration], *, keep: bool, mends: Sequence[Difference] = ()
+    def _with_locks(
+        self, migrations: Sequence[Migration], run: Callable[[], None], mends: Sequence[Difference] = ()
     ) -> None:
-        if keep and self._history.lacks():
-            self.in_history(lambda: None)
         concerned = [concerns(one) for one in migrations]
         with_locks(
             self._session,
             self._patience,
-            lambda: self._in_one_transaction(migrations, keep=keep, mends=mends),
+            run,
             f"migration {migrations[0].name}" if migrations else "the repair",
             "nothing of it was applied",
             None if mends else lambda table: self._is_history(table) or any(one(table) for one in concerned),
         )
 
-    def _in_one_transaction(
-        self, migrations: Sequence[Migration], *, keep: bool, mends: Sequence[Difference] = ()
-    ) -> None:
+    def _keep(self, migration: Migration, *, together: bool) -> None:
+        with self._naming(migration), self._session.transaction(keep=True):
+            self._history.create()
+            done = self._file(migration, together)
+        self._history.created()
+        self.statements += done
+
+    def _rehearse(self, migrations: Sequence[Migration], mends: Sequence[Difference], *, together: bool) -> None:
         done: list[dict[str, Any]] = []
-        locks: list[dict[str, Any]] = []
-        with self._session.transaction(keep=keep):
-            known = None if keep else self._session.rows(_RELATIONS)[0]["known"]
+        notes: list[str] = []
+        with self._session.transaction(keep=False):
+            locks = Locks(self._session)
             self._history.create()
             for difference in mends:
                 self._add(difference, "nothing was changed, this was a rehearsal")
-            for migration in migrations:
-                started = time.monotonic()
-                done += self._complete(migration)
-                done += [self._run(migration, statement) for statement in migration.statements]
-                self._session.as_new()
-                done += self._hold_to_word(migration)
-                if known:
-                    locks += [{"migration": migration.name, **one} for one in self._session.rows(_LOCKS, (known,))]
-                self._history.put(migration, round((time.monotonic() - started) * 1000))
-        if keep:
-            self._history.created()
+            for at, migration in enumerate(migrations, 1):
+                with self._naming(migration):
+                    done += self._file(migration, together)
+                    check_deferred(self._session)
+                locks.after(migration)
+                if locks.crowded and at < len(migrations):
+                    notes.append(
+                        f"what comes after {migration.name} was not rehearsed, because one transaction for all of it"
+                        " holds more locks than a server that others use should give; a run has one for each file"
+                    )
+                    break
+            locks.ask()
         self.statements += done
-        self.locks += locks
+        self.locks += locks.told
+        self.notes += notes
+
+    @contextlib.contextmanager
+    def _naming(self, migration: Migration) -> Iterator[None]:
+        """What is checked only when a transaction ends, and what somebody cancelled, is told with the name of its file.
+
+        Of several statements that travelled together none can be named; they are sent again, each by itself.
+        """
+        try:
+            yield
+        except SqlError as error:
+            if error.code == LOCK_NOT_AVAILABLE or (self._underway and error.code != CANCELLED):
+                raise
+            where = f"from line {self._underway.line} on" if self._underway else "when its transaction ends"
+            raise _refused(migration, where, error) from error
+
+    def _file(self, migration: Migration, together: bool) -> list[dict[str, Any]]:
+        done = self._complete(migration)
+        self._underway = None
+        for statement in migration.statements:
+            if together and statement.makes_no_rows:
+                self._underway = self._underway or statement
+                self._session.later(statement.text)
+                done.append(_told(migration, statement, -1))
+            elif self._underway:
+                done.append(_told(migration, statement, self._session.execute(statement.text)))
+                self._underway = None
+            else:
+                done.append(self._run(migration, statement))
+        self._session.as_new()
+        done += self._hold_to_word(migration)
+        self._history.put(migration)
+        return done
 
     def _complete(self, migration: Migration) -> list[dict[str, Any]]:
         """Columns that the tables it is going to find lack, because its own statements may need them."""
@@ -195,9 +229,13 @@ class Runner:
                 concerned,
             )
             self.statements.append(done)
-        self._session.as_new()
         took = round((time.monotonic() - started) * 1000)
-        self.in_history(lambda: self._history.put(migration, took))
+
+        def finish() -> None:
+            self._session.as_new()
+            self._history.put(migration, took)
+
+        self.in_history(finish)
 
     def _alone(self, migration: Migration, statement: Statement) -> dict[str, Any]:
         concurrent = concurrent_index(statement)
@@ -229,14 +267,35 @@ class Runner:
             if error.code == LOCK_NOT_AVAILABLE:
                 raise
             line = statement.line + _lines_before(statement.text, error.position)
-            kept = "nothing of this file was applied" if migration.transactional else "what ran before it stays"
-            raise StackError(
-                f"migration {migration.name} line {line}: {error}; {kept}, correct what the server says and run again",
-                migration=migration.name,
-                line=line,
-                sqlstate=error.code,
-            ) from error
-        return {"migration": migration.name, "line": statement.line, "statement": statement.summary, "rows": rows}
+            raise _refused(migration, f"line {line}", error, line=line) from error
+        return _told(migration, statement, rows)
+
+
+def _named(run: Callable[[bool], None]) -> None:
+    """Send statements together as far as nobody waits for an answer; once one is refused, send each by itself.
+
+    The server does not say which of several it refused, and nothing of them stays.
+    """
+    try:
+        run(True)
+    except SqlError as error:
+        if error.code == LOCK_NOT_AVAILABLE:
+            raise
+        run(False)
+
+
+def _told(migration: Migration, statement: Statement, rows: int) -> dict[str, Any]:
+    return {"migration": migration.name, "line": statement.line, "statement": statement.summary, "rows": rows}
+
+
+def _refused(migration: Migration, where: str, error: SqlError, **details: Any) -> StackError:
+    kept = "nothing of this file was applied" if migration.transactional else "what ran before it stays"
+    return StackError(
+        f"migration {migration.name} {where}: {error}; {kept}, correct what the server says and run again",
+        migration=migration.name,
+        sqlstate=error.code,
+        **details,
+    )
 
 
 def _lines_before(text: str, position: Optional[int]) -> int:

@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import decimal
 import re
+import select
 import sys
 import traceback
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
@@ -26,6 +27,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 
 OLDEST_SERVER = 120000
 LOCK_NOT_AVAILABLE = "55P03"
+CANCELLED = "57014"
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},
     "login_port": {"type": "int", "default": 5432},
@@ -65,6 +67,7 @@ class Session:
                 import_error=PSYCOPG2_ERROR,
             )
         self._where = f"{login['login_host']}:{login['login_port']}"
+        self._owed: list[str] = []
         self._connection = self._connect(login, settings)
         self._connection.autocommit = True
         if self.version < OLDEST_SERVER:
@@ -97,45 +100,63 @@ class Session:
 
     def rows(self, query: Any, params: Optional[Sequence[Any]] = None) -> list[dict[str, Any]]:
         """The rows of a query, as plain values."""
-        with self._cursor() as cursor:
-            cursor.execute(query, params)
+        with self._sent(query, params) as cursor:
             names = [column.name for column in cursor.description]
             return [dict(zip(names, map(plain, row))) for row in cursor.fetchall()]
 
     def execute(self, query: Any, params: Optional[Sequence[Any]] = None) -> int:
         """Run one statement and say how many rows it touched (-1 where that means nothing)."""
-        with self._cursor() as cursor:
-            cursor.execute(query, params)
+        with self._sent(query, params) as cursor:
             return int(cursor.rowcount)
+
+    def later(self, query: Any) -> None:
+        """Send a statement together with the next one, which spares a round trip; if it fails, the next one does."""
+        self._owed.append(self.text(query))
 
     @contextlib.contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[None]:
         """Everything inside happens at once or, with ``keep=False`` and on any error, not at all."""
-        self.execute("BEGIN")
+        self.later("BEGIN")
         try:
             yield
             if keep:
                 self.execute("COMMIT")
         finally:
+            self._owed.clear()
             if not self._connection.closed and self._in_transaction():
                 self.execute("ROLLBACK")
 
     def as_new(self) -> None:
         """Settings and role as after the login, whatever a file set."""
-        self.execute("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+        self.later("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+
+    def quiet(self) -> bool:
+        """Whether the server has said nothing since it was asked last, such as goodbye; costs no round trip."""
+        look = select.poll()
+        look.register(self._connection.fileno(), select.POLLIN)
+        return not look.poll(0)
 
     def _in_transaction(self) -> bool:
         return self._connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
+    def text(self, query: Any) -> str:
+        """A composed query as it is sent."""
+        return query if isinstance(query, str) else query.as_string(self._connection)
+
     @contextlib.contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def _sent(self, query: Any, params: Optional[Sequence[Any]]) -> Iterator[Any]:
+        # A line to itself for the semicolon, because a statement may end in a comment.
+        owed = "".join(f"{one}\n;\n" for one in self._owed)
+        self._owed.clear()
+        before = owed if params is None else owed.replace("%", "%%")
         try:
             with self._connection.cursor() as cursor:
+                cursor.execute(before + self.text(query), params)
                 yield cursor
         except psycopg2.Error as error:
             if self._connection.closed:
                 raise Unreachable(f"PostgreSQL at {self._where} ended the connection: {_first_line(error)}") from error
-            raise _sql_error(error) from error
+            raise _sql_error(error, len(owed)) from error
 
 
 def plain(value: Any) -> Any:
@@ -167,12 +188,13 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _sql_error(error: Any) -> SqlError:
+def _sql_error(error: Any, before: int) -> SqlError:
+    """``before``: how many characters were sent in front of the statement."""
     diagnosis = error.diag
     parts = [diagnosis.message_primary or _first_line(error)]
     parts += [part for part in (diagnosis.message_detail, diagnosis.message_hint) if part]
-    position = int(diagnosis.statement_position) if diagnosis.statement_position else None
-    return SqlError("; ".join(parts), error.pgcode or "", position)
+    position = int(diagnosis.statement_position or 0) - before
+    return SqlError("; ".join(parts), error.pgcode or "", position if position > 0 else None)
 
 
 def _fail_to_connect(error: Any, login: Mapping[str, Any]) -> NoReturn:

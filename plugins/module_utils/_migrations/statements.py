@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from functools import cached_property
+from typing import Iterator, NamedTuple, Sequence
 
 _TOKEN = re.compile(
     r"""
+    \s*(?:
       (?P<comment>--[^\r\n]*)
     | (?P<block>/\*)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*'?)
@@ -19,12 +21,14 @@ _TOKEN = re.compile(
     | (?P<identifier>"(?:[^"]|"")*"?)
     | (?P<dollar>\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*)?\$)
     | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*)
-    | (?P<space>\s+)
-    | (?P<other>.)
+    | (?P<other>\S)
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
+# A table that is made of a query says how many rows it got.
+_FILLS = re.compile(r"\A\w+\b.*?\b(?:TABLE\b.*\bAS|MATERIALIZED)\b", re.IGNORECASE | re.DOTALL)
 _ROUTINES = {"FUNCTION", "PROCEDURE"}
 
 
@@ -36,10 +40,17 @@ class Statement:
     line: int
     start: int = 0
 
-    @property
+    @cached_property
     def first_word(self) -> str:
         found = re.match(r"[A-Za-z]+", self.text)
         return found.group(0).upper() if found else ""
+
+    @property
+    def makes_no_rows(self) -> bool:
+        """Whether it is sure that it makes things, gives no rows and says no number of them."""
+        if self.first_word == "CREATE":
+            return not _FILLS.search(self.text)
+        return self.first_word in ("ALTER", "COMMENT", "DROP", "GRANT", "REVOKE")
 
     @property
     def summary(self) -> str:
@@ -48,8 +59,7 @@ class Statement:
         return flat if len(flat) <= 100 else flat[:99] + "…"
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A piece of SQL text; ``kind`` is a name of ``_TOKEN``."""
 
     kind: str
@@ -62,9 +72,12 @@ def tokens(sql: str) -> Iterator[Token]:
     """The pieces of a text without blanks and comments."""
     position = 0
     while found := _TOKEN.match(sql, position):
-        begin, position = position, _end_of(sql, found)
-        if found.lastgroup not in ("comment", "block", "space"):
-            yield Token(str(found.lastgroup), found.group(), begin, position)
+        kind = str(found.lastgroup)
+        begin, position = found.span(kind)
+        if kind in _LONGER:
+            position = _LONGER[kind](sql, found[kind], position)
+        if kind not in ("comment", "block"):
+            yield Token(kind, found[kind], begin, position)
 
 
 def name_at(pieces: Sequence[Token], at: int) -> str:
@@ -88,24 +101,21 @@ def split(sql: str) -> Iterator[Statement]:
             start = token.begin
             line, counted = line + sql.count("\n", counted, start), start
         if token.kind == "word":
-            words.append(token.text.upper())
-            body = _body_depth(words, body)
+            if len(words) < 4 or (words[0] == "CREATE" and not _ROUTINES.isdisjoint(words[1:4])):
+                words.append(token.text.upper())
+                body = _body_depth(words, body)
         elif token.kind == "other":
             depth += {"(": 1, ")": -1}.get(token.text, 0)
     if start >= 0:
         yield Statement(sql[start:].rstrip(), line, start)
 
 
-def _end_of(sql: str, token: re.Match[str]) -> int:
-    if token.lastgroup == "dollar":
-        close = sql.find(token.group(), token.end())
-        return len(sql) if close < 0 else close + len(token.group())
-    if token.lastgroup == "block":
-        return _end_of_block(sql, token.end())
-    return token.end()
+def _end_of_dollar(sql: str, opened: str, position: int) -> int:
+    close = sql.find(opened, position)
+    return len(sql) if close < 0 else close + len(opened)
 
 
-def _end_of_block(sql: str, position: int) -> int:
+def _end_of_block(sql: str, _opened: str, position: int) -> int:
     nested = 1
     while nested:
         edge = _BLOCK_EDGE.search(sql, position)
@@ -114,6 +124,10 @@ def _end_of_block(sql: str, position: int) -> int:
         nested += 1 if edge.group() == "/*" else -1
         position = edge.end()
     return position
+
+
+# Tokens that end where a pattern cannot say.
+_LONGER = {"dollar": _end_of_dollar, "block": _end_of_block}
 
 
 def _body_depth(words: list[str], depth: int) -> int:

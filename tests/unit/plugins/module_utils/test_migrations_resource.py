@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 import pytest
@@ -28,6 +28,7 @@ class Wire:
         self.locks = [True]
         self.errors: dict[str, list[SqlError]] = {}
         self.on_lock: Optional[list[Applied]] = None
+        self.deferred: Optional[str] = None
 
     def execute(self, text: str) -> int:
         self.diary.append(text)
@@ -41,7 +42,7 @@ class Wire:
         self.fresh = []
         try:
             yield
-        except StackError:
+        except (StackError, SqlError):
             self.diary.append("rollback")
             raise
         self.diary.append("commit" if keep else "rollback")
@@ -51,6 +52,9 @@ class Wire:
     def read(self) -> tuple[Applied, ...]:
         self.diary.append("read")
         return tuple(self.kept)
+
+    def later(self, text: str) -> None:
+        self.diary.append(f"later: {text}")
 
     name = "schema_migrations"
 
@@ -66,12 +70,16 @@ class Wire:
     def created(self) -> None:
         """Nothing to note."""
 
-    def put(self, migration: files.Migration, duration_ms: int, success: bool = True, kind: str = "") -> None:
+    def put(
+        self, migration: files.Migration, duration_ms: Optional[int] = None, success: bool = True, kind: str = ""
+    ) -> None:
         self.diary.append(f"put {migration.name}" + ("" if success else " as begun") + kind)
         self.fresh.append(row(migration))
 
     def rows(self, query: str, params: object = None) -> list[dict[str, object]]:
-        return [] if "pg_stat_activity" in query else [{"known": None}]
+        if "pg_stat_activity" in query or "pg_locks" in query:
+            return []
+        return [{"known": None, "room": 6400, "names": self.deferred}]
 
     def at(self, given: object, *, drift: bool, scratch: bool) -> Seen:
         return Seen(self.read())
@@ -93,7 +101,7 @@ def row(migration: files.Migration) -> Applied:
     return Applied(migration.name, migration.version, migration.checksum, "2026", "n8n", 5)
 
 
-def migrations(wire: Wire, seconds: float = 1.0) -> Migrations:
+def migrations(wire: Wire, seconds: float = 1.0, given: Sequence[files.Migration] = FILES) -> Migrations:
     now = [0.0]
 
     def sleep(pause: float) -> None:
@@ -101,7 +109,7 @@ def migrations(wire: Wire, seconds: float = 1.0) -> Migrations:
         now[0] += pause
 
     patience = Patience(seconds, sleep=sleep, clock=lambda: now[0])
-    return Migrations(wire, wire, wire, wire, FILES, policy=Policy(on_drift="ignore"), patience=patience)
+    return Migrations(wire, wire, wire, wire, given, policy=Policy(on_drift="ignore"), patience=patience)
 
 
 def test_one_transaction_for_each_file_with_its_row() -> None:
@@ -122,7 +130,8 @@ def test_check_mode_runs_everything_in_one_transaction_and_keeps_nothing() -> No
     result = reconcile(migrations(wire), check_mode=True)
     assert wire.diary == [
         *("read", "try lock", "read", "begin"),
-        *("create history", "ONE", "TWO", "put 001_a.sql", "THREE", "put 002_b.sql"),
+        *("create history", "ONE", "TWO", "put 001_a.sql", "later: SET CONSTRAINTS ALL IMMEDIATE"),
+        *("THREE", "put 002_b.sql", "later: SET CONSTRAINTS ALL IMMEDIATE"),
         "rollback",
     ]
     assert [one["statement"] for one in result["statements"]] == ["ONE", "TWO", "THREE"]
@@ -175,6 +184,36 @@ def test_a_mistake_names_file_and_line_and_stops() -> None:
     assert caught.value.details["sqlstate"] == "42601"
     assert wire.diary[-1] == "rollback"
     assert wire.kept == []
+
+
+def test_what_gives_no_rows_travels_together_until_one_is_refused() -> None:
+    """The server does not say which of several it refused; nothing of them stays, so each is sent by itself then."""
+    wire = Wire()
+    given = files.build([{"name": "001_a.sql", "sql": "CREATE TABLE a ();\nDROP TABLE b;\nTHREE;\nDROP TABLE c"}])
+    wire.errors["THREE"] = [SqlError("no table b", "42P01", None)]
+    wire.errors["DROP TABLE b"] = [SqlError("no table b", "42P01", None)]
+    with pytest.raises(StackError, match=r"001_a\.sql line 2: no table b; nothing of this file was applied"):
+        reconcile(migrations(wire, given=given), check_mode=False)
+    assert wire.diary[3:] == [
+        *("begin", "create history", "later: CREATE TABLE a ()", "later: DROP TABLE b", "THREE", "rollback"),
+        *("begin", "create history", "CREATE TABLE a ()", "DROP TABLE b", "rollback"),
+    ]
+
+
+def test_what_somebody_cancelled_is_not_begun_again() -> None:
+    wire = Wire()
+    given = files.build([{"name": "001_a.sql", "sql": "ONE;\nCREATE TABLE a ();\nTHREE"}])
+    wire.errors["THREE"] = [SqlError("canceling statement due to user request", "57014", None)]
+    with pytest.raises(StackError, match=r"001_a\.sql from line 2 on: canceling .*; nothing of this file was applied"):
+        reconcile(migrations(wire, given=given), check_mode=False)
+    assert wire.diary.count("ONE") == 1
+
+
+def test_what_is_deferred_is_checked_in_a_rehearsal_and_deferred_again() -> None:
+    wire = Wire()
+    wire.deferred = "public.a_b_fkey"
+    reconcile(migrations(wire), check_mode=True)
+    assert wire.diary.count("SET CONSTRAINTS public.a_b_fkey DEFERRED") == 2
 
 
 def test_before_the_server_exists_everything_is_pending() -> None:

@@ -70,3 +70,23 @@ def test_a_long_file_takes_time_in_proportion() -> None:
         return time.process_time() - began
 
     assert took(16_000) < 8 * took(4_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("CREATE TABLE a (b int DEFAULT 1)", True),
+        ("CREATE UNIQUE INDEX i ON a (b)", True),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$", True),
+        ("COMMENT ON TABLE a IS 'b'", True),
+        ("CREATE TABLE a AS SELECT 1", False),
+        ("CREATE UNLOGGED TABLE a\nAS SELECT 1", False),
+        ("CREATE MATERIALIZED VIEW a AS SELECT 1", False),
+        ("INSERT INTO a VALUES (1)", False),
+        ("SET standard_conforming_strings = off", False),
+        ("DO $$ BEGIN END $$", False),
+    ],
+)
+def test_only_what_surely_says_no_number_of_rows_travels_with_others(sql: str, wanted: bool) -> None:
+    (statement,) = split(sql)
+    assert statement.makes_no_rows is wanted

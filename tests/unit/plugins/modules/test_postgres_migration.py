@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from typing import Any, Optional
+from unittest import mock
 
 import psycopg2
 import pytest
@@ -139,14 +140,13 @@ class Server:
 
     def execute(self, query: str, params: Any = None) -> None:
         self.executed.append(query)
-        if self.error and query not in ("BEGIN", "COMMIT", "ROLLBACK"):
+        if self.error and query not in ("COMMIT", "ROLLBACK"):
             raise self.error
 
     rowcount = 3
 
     def get_transaction_status(self) -> int:
-        last = [query for query in self.executed if query in ("BEGIN", "COMMIT", "ROLLBACK")][-1]
-        return 2 if last == "BEGIN" else 0
+        return 2 if self.executed[-1] not in ("COMMIT", "ROLLBACK") else 0
 
 
 def connected(monkeypatch: pytest.MonkeyPatch, server: Server) -> session.Session:
@@ -166,7 +166,21 @@ def test_transactions_end_as_asked(monkeypatch: pytest.MonkeyPatch, keep: bool, 
     live = connected(monkeypatch, server)
     with live.transaction(keep=keep):
         assert live.execute("SELECT 1") == 3
-    assert server.executed == ["BEGIN", "SELECT 1", last]
+    assert server.executed == ["BEGIN\n;\nSELECT 1", last]
+
+
+def test_what_is_sent_together_counts_as_one_trip_and_shifts_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    live = connected(monkeypatch, server)
+    live.later("CREATE TABLE a () -- 100 %")
+    live.execute("SELECT %s", (1,))
+    assert server.executed == ["CREATE TABLE a () -- 100 %%\n;\nSELECT %s"]
+
+
+@pytest.mark.parametrize(("told", "meant"), [(9, 2), (3, None), (None, None)])
+def test_a_position_counts_from_the_statement(told: Optional[int], meant: Optional[int]) -> None:
+    diagnosis = mock.Mock(message_primary="no", message_detail=None, message_hint=None, statement_position=told)
+    assert session._sql_error(mock.Mock(diag=diagnosis, pgcode="42601"), 7).position == meant
 
 
 def test_an_error_rolls_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,61 @@
+"""A check run finds what a run would find, tells the locks of each file, and takes no longer than the run."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.contract.postgres import Database, migrate_files
+from tests.support.run_module import ModuleFailed
+
+DEFERRED = {
+    "001_a.sql": "CREATE TABLE a (id int PRIMARY KEY);\n"
+    "CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);",
+    "002_b.sql": "INSERT INTO b VALUES (7);\nINSERT INTO a VALUES (7);",
+    "003_c.sql": "ALTER TABLE b ADD COLUMN note text;\nINSERT INTO b VALUES (8);",
+}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_only_a_commit_checks_is_told_with_its_file(database: Database, check: bool) -> None:
+    with pytest.raises(
+        ModuleFailed, match=r"003_c\.sql .*: insert or update on table \"b\" violates foreign .* nothing"
+    ):
+        migrate_files(database, DEFERRED, check=check)
+    good = {**DEFERRED, "003_c.sql": "ALTER TABLE b ADD COLUMN note text"}
+    assert migrate_files(database, good, check=check)["changed"] is True
+
+
+def test_a_lock_is_told_with_the_file_that_takes_it(database: Database) -> None:
+    database.rows("CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE two (id int)")
+    files = {
+        "001_a.sql": "ALTER TABLE one ADD COLUMN a int",
+        "002_b.sql": "CREATE TABLE three (id int)",
+        "003_c.sql": "LOCK TABLE two IN SHARE MODE",
+    }
+    told = {
+        (one["migration"], one["relation"], one["mode"]) for one in migrate_files(database, files, check=True)["locks"]
+    }
+    assert told == {("001_a.sql", "one", "AccessExclusiveLock"), ("003_c.sql", "two", "ShareLock")}
+
+
+def test_a_check_of_many_files_takes_no_longer_than_the_run(database: Database) -> None:
+    database.rows("CREATE TABLE by_hand (id int)")
+    files = {f"{number:03}_a.sql": f"CREATE TABLE t{number} (id serial PRIMARY KEY)" for number in range(1, 601)}
+    took = []
+    for check in (True, False):
+        began = time.monotonic()
+        migrate_files(database, files, check=check)
+        took.append(time.monotonic() - began)
+    assert took[0] < 2 * took[1]
+
+
+def test_a_check_leaves_room_for_the_locks_of_others(database: Database) -> None:
+    """One transaction for all files holds all their locks, and the server has room for some thousands."""
+    files = {
+        f"{number:03}_a.sql": f"CREATE TABLE t{number} (id serial PRIMARY KEY, x text)" for number in range(1, 801)
+    }
+    told = migrate_files(database, files, check=True, on_drift="ignore")
+    assert "was not rehearsed, because one transaction for all of it holds more locks than" in told["warnings"][-1]
+    assert len(told["actions"]) == 800

@@ -12,6 +12,8 @@ version_added: "0.1.0"
 description:
   - Runs SQL files that are named C(NNN_name.sql) in the order of their numbers, each exactly once and each in one
     transaction that also writes its row in the history table.
+  - Statements that give no rows are sent together with the next one. Where the server refuses one of them, the file is
+    begun again, each statement by itself, so that the line can be named.
   - A file that was edited after it ran is refused, with both checksums and when it ran.
   - Only one run at a time works on a history; a second one waits for an advisory lock of the session.
   - >-
@@ -33,7 +35,10 @@ attributes:
     description: Can run in check_mode and return changed status prediction without modifying target.
     details:
       - The pending files are really executed, all in one transaction that is rolled back, so that a mistake in them
-        is found. They take the same locks for that moment, and sequences of tables that exist already may move on.
+        is found, also one that only a commit would meet. They take the same locks for that moment, and sequences of
+        tables that exist already may move on.
+      - Where that one transaction would hold more than half of the locks that the server has room for, the rehearsal
+        ends there; a warning says so.
       - A file without transaction cannot be rehearsed, nor what comes after it; a warning says so.
       - Before the server exists nothing can be rehearsed; see O(assume_empty_if_unreachable).
   diff_mode:
@@ -180,7 +185,9 @@ kept:
   elements: str
   sample: ["prompt template weekly_review was edited by a person and is kept"]
 locks:
-  description: In check mode, the locks that the pending files take on tables and indexes that exist already.
+  description:
+    - In check mode, the locks that the pending files take on tables and indexes that exist already, each once, with the
+      first file that takes it.
   returned: success
   type: list
   elements: dict

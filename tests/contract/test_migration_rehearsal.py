@@ -54,8 +54,8 @@ def test_a_check_of_many_files_takes_no_longer_than_the_run(database: Database) 
 def test_a_check_leaves_room_for_the_locks_of_others(database: Database) -> None:
     """One transaction for all files holds all their locks, and the server has room for some thousands."""
     files = {
-        f"{number:03}_a.sql": f"CREATE TABLE t{number} (id serial PRIMARY KEY, x text)" for number in range(1, 801)
+        f"{number:03}_a.sql": f"CREATE TABLE t{number} (id serial PRIMARY KEY, x text)" for number in range(1, 1001)
     }
     told = migrate_files(database, files, check=True, on_drift="ignore")
     assert "was not rehearsed, because one transaction for all of it holds more locks than" in told["warnings"][-1]
-    assert len(told["actions"]) == 800
+    assert len(told["actions"]) == 1000

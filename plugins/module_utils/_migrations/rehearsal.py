@@ -21,11 +21,12 @@ WHERE c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::r
 """
 _LOCKS = """
 WITH held AS MATERIALIZED (
-    SELECT l.relation, l.mode FROM pg_catalog.pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation')
-SELECT c.relname AS relation, held.mode, coalesce(t.relname, c.relname) AS of, (SELECT count(DISTINCT relation) FROM held) AS held
-FROM held JOIN pg_catalog.pg_class c ON c.oid = held.relation AND c.oid::int8 = ANY (%s)
+    SELECT l.relation, l.mode FROM pg_catalog.pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
+), number AS (SELECT count(DISTINCT relation) AS held FROM held)
+SELECT c.relname AS relation, held.mode, coalesce(t.relname, c.relname) AS of, number.held
+FROM number CROSS JOIN held JOIN pg_catalog.pg_class c ON c.oid = held.relation AND c.oid::int8 = ANY (%s)
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-UNION ALL SELECT NULL, NULL, NULL, count(DISTINCT relation) FROM held
+UNION ALL SELECT NULL, NULL, NULL, number.held FROM number
 ORDER BY 1, 2
 """
 _DEFERRED = """

@@ -75,14 +75,16 @@ options:
     description:
       - What to do where the live catalog is not what the files declare.
         Tables, columns (type, length, nullability, default), constraints, indexes, views and functions are compared,
-        without running anything. What the database has beyond that is left alone.
+        without running anything. What the database has beyond that is left alone, and told where a table refuses rows
+        for it that the files allow, as for a column that must not be null and has no default.
       - V(report) warns, V(fail) fails, V(repair) adds what is missing and fails where adding is not enough,
         V(ignore) does not look.
       - What the files declare is found out in an empty schema beside the real one. Only statements that make, alter or
         drop tables, indexes, views, functions, types and sequences run there; rows are never touched. Where that is
         not possible, as with names of other schemas, V(report) warns, V(fail) and V(repair) fail.
       - Unless it is V(ignore), a file with C(IF NOT EXISTS) is held to its word in its own transaction. What the things
-        that it found lack is added; what contradicts it is refused, and nothing of the file is applied. So is a
+        that it found lack is added; what contradicts it is refused, and nothing of the file is applied. So is a column
+        that must not be null, has no default and stands in no file, a check that no file declares, and a
         function or a view that no file made and that a file with C(CREATE OR REPLACE) would replace with another.
     type: str
     choices: [ignore, report, fail, repair]

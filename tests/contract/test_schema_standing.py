@@ -110,6 +110,39 @@ def test_what_contradicts_is_refused_and_nothing_is_touched(database: Database, 
     assert database.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1") == before
 
 
+STRICTER = {
+    "ALTER TABLE events ADD COLUMN tenant integer NOT NULL": "events has column tenant integer not null without",
+    "ALTER TABLE events ADD CHECK (event_source <> 'n8n')": "events has constraint events_event_source_check CHECK",
+}
+
+
+@pytest.mark.parametrize("stricter", STRICTER)
+def test_a_table_that_refuses_rows_which_the_files_allow_is_not_taken(database: Database, stricter: str) -> None:
+    database.rows(CLIENTS)
+    database.rows(BY_HAND)
+    database.rows(stricter)
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=r"002_planner_memory_schema\.sql found what contradicts it") as caught:
+            borrow(database, check=check)
+        assert STRICTER[stricter] in str(caught.value)
+    assert database.rows("SELECT to_regclass('graph_nodes')::text") == [(None,)]
+
+
+def test_a_rule_that_came_later_is_told(database: Database) -> None:
+    migrate(database)
+    for stricter in STRICTER:
+        database.rows(stricter)
+    database.rows("ALTER TABLE plans ADD FOREIGN KEY (client_id) REFERENCES client_profiles")
+    database.rows("ALTER TABLE plans ADD COLUMN colour text, ADD CHECK (colour <> 'red')")
+    told = migrate(database)
+    assert told["changed"] is False
+    assert len(told["drift"]) == 3 == len(told["warnings"])
+    for words in (*STRICTER.values(), "table plans has constraint plans_client_id_fkey FOREIGN KEY"):
+        assert any(words in one and "drop it, or declare it in a file" in one for one in told["warnings"]), words
+    with pytest.raises(ModuleFailed, match="this cannot be added"):
+        migrate(database, on_drift="repair")
+
+
 def test_rows_that_break_a_rule_are_told(database: Database) -> None:
     database.rows(CLIENTS)
     database.rows("CREATE TABLE graph_nodes (id SERIAL PRIMARY KEY, node_type VARCHAR(50), node_id VARCHAR(255))")
@@ -376,6 +409,28 @@ def test_the_specifications_questions_use_its_indexes_on_100_000_rows(database: 
     before = database.rows(reads)
     assert len(database.rows("SELECT * FROM get_graph_neighbors('n8')")) == 2
     assert database.rows(reads) == before
+
+
+@pytest.mark.parametrize(("schema", "history"), [("plan", "planner_memory_migrations"), ("public", "h")])
+def test_down_works_where_it_is_told_to_and_says_what_it_does_not_find(
+    database: Database, schema: str, history: str
+) -> None:
+    down = (MIGRATIONS.parent / "development" / "down.sql").read_text()
+    confirmed = f"SET planner_memory.down = '{database.name}';"
+    with pytest.raises(psycopg2.Error, match=r"schema public of database .* has none of the tables"):
+        database.rows(confirmed + down)
+    database.rows("CREATE SCHEMA IF NOT EXISTS plan; CREATE SCHEMA other; CREATE TABLE other.plans (id int)")
+    migrate(database, schema=schema, history_table=history)
+    with pytest.raises(psycopg2.Error, match=r"has none of the tables|has no history table"):
+        database.rows(confirmed + down)
+    database.rows(
+        f"{confirmed} SET planner_memory.schema = '{schema}'; SET planner_memory.history = '{history}';"
+        f" SET search_path = other, public; {down}"
+    )
+    left = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'v') ORDER BY 1"
+    assert [row[0] for row in database.rows(left, (schema,))] == sorted(["client_profiles", history])
+    assert database.rows("SELECT to_regclass('other.plans')::text") == [("other.plans",)]
+    assert len(migrate(database, schema=schema, history_table=history)["actions"]) == len(SHIPPED) - 1
 
 
 def test_down_takes_everything_away_when_told_the_database(database: Database) -> None:

@@ -24,11 +24,20 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as declared; ``repair`` is the SQL that adds it, empty where adding is not enough."""
+    """One thing that is not as declared; ``repair`` is the SQL that adds it, empty where adding is not enough.
+
+    ``beyond``: it is there and not declared; ``certain``: it contradicts what is declared for certain.
+    """
 
     words: str
     repair: tuple[str, ...] = ()
     step: int = 0
+    beyond: bool = False
+    certain: bool = True
+
+    @property
+    def way_out(self) -> str:
+        return "drop it, or declare it in a file" if self.beyond else "restore it by hand"
 
     @property
     def anew(self) -> bool:
@@ -37,18 +46,28 @@ class Difference:
 
 
 def compare(
-    declared: Mapping[str, Any], live: Mapping[str, Any], concerns: Optional[Callable[[str], bool]] = None
+    declared: Mapping[str, Any],
+    live: Mapping[str, Any],
+    concerns: Optional[Callable[[str], bool]] = None,
+    finally_declared: Optional[Mapping[str, Any]] = None,
 ) -> tuple[Difference, ...]:
     """Every difference, in an order in which the repairs can run.
 
-    What the live database has beyond the declaration is nobody's business here.
+    What the live database has beyond the declaration is nobody's business here, unless declared tables refuse rows for
+    it that the declaration allows.
 
     :param concerns: whether a table, view or function of this name is to be looked at (default: all)
+    :param finally_declared: what later files add to the declaration, and what is not beyond it therefore
     """
     found: list[Difference] = []
+    later = (finally_declared or declared)["tables"]
     for name, table in declared["tables"].items():
         if concerns is None or concerns(name):
-            found += _table(name, table, live["tables"].get(name))
+            told = list(_table(name, table, live["tables"].get(name)))
+            found += told
+            if name in live["tables"]:
+                rest = _beyond(name, later.get(name, table), live["tables"][name])
+                found += [one for one in rest if not any(one.words.split(", which")[0] in it.words for it in told)]
     for kind, step in (("functions", 5), ("views", 6)):
         for name, wanted in declared[kind].items():
             if concerns is None or concerns(name.split("(", 1)[0]):
@@ -78,6 +97,31 @@ def _table(name: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any
     for index in wanted["indexes"]:
         if not index["constraint"]:
             yield from _index(name, index, seen["indexes"])
+
+
+def _beyond(table: str, wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> Iterator[Difference]:
+    """What refuses rows that the declaration allows. Rows that meet a rule may be all that there will ever be, so only
+    a column that none of them fills and a check of what they hold are certain to be in the way."""
+    columns = {one["name"] for one in wanted["columns"]}
+    for one in seen["columns"]:
+        filled = not one["not_null"] or one["default"] or one.get("special")
+        if one["name"] not in columns and not filled:
+            yield _undeclared(f"table {table} has column {one['name']} {one['type']} not null without default")
+    rules = {plain(one["definition"]) for one in wanted["constraints"]}
+    for one in seen["constraints"]:
+        known = plain(one["definition"].removesuffix(" NOT VALID")) in rules
+        concerned = not one["columns"] or columns.intersection(one["columns"])
+        if one["kind"] != "p" and not known and concerned:
+            words = f"table {table} has constraint {one['name']} {one['definition']}"
+            yield _undeclared(words, certain=one["kind"] == "c")
+    unique = {one["definition"] for one in wanted["indexes"] if one["unique"]}
+    for one in seen["indexes"]:
+        if one["unique"] and one["valid"] and not one["constraint"] and one["definition"] not in unique:
+            yield _undeclared(f"table {table} has index {one['name']} unique {one['definition']}", certain=False)
+
+
+def _undeclared(words: str, *, certain: bool = True) -> Difference:
+    return Difference(f"{words}, which no file declares and which refuses rows", (), 9, True, certain)
 
 
 def _column(column: Mapping[str, Any]) -> str:

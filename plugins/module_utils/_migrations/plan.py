@@ -270,7 +270,7 @@ def _reported(seen: Seen, policy: Policy) -> tuple[str, ...]:
         return ()
     return tuple(
         f"the database is not what its migrations declare: {one.words}; "
-        + ("on_drift: repair adds it" if one.repair else "restore it by hand")
+        + ("on_drift: repair adds it" if one.repair else one.way_out)
         for one in seen.drift
     )
 

@@ -144,7 +144,7 @@ class Migrations:
         self._locked = False
         self._empty = False
         self._seen = Seen()
-        self._wanted: dict[str, dict[str, Any]] = {}
+        self._wanted: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._runner = Runner(session, history, patience, self._contradictions)
 
     def observe(self) -> dict[str, Any]:
@@ -259,7 +259,7 @@ class Migrations:
                 " once",
                 migration=migration.name,
             ) from error
-        self._wanted[migration.name] = declared
+        self._wanted[migration.name] = (declared, self._finally(declared))
         if things.replaced:
             self._refuse_replacing(migration, things, declared)
 
@@ -282,10 +282,18 @@ class Migrations:
 
     def _contradictions(self, migration: Migration, before: bool) -> Sequence[Difference]:
         """In which a file's things are not what it says, because they were there before it."""
-        declared = self._wanted.get(migration.name)
-        if not declared:
+        if migration.name not in self._wanted:
             return ()
-        return compare(declared, self._look.live(), (catalog.finds if before else catalog.concerns)(migration))
+        declared, final = self._wanted[migration.name]
+        concerned = (catalog.finds if before else catalog.concerns)(migration)
+        return compare(declared, self._look.live(), concerned, final)
+
+    def _finally(self, declared: dict[str, Any]) -> dict[str, Any]:
+        """What all files declare, or what is known of it where that cannot be found out."""
+        try:
+            return self._waiting(lambda: self._look.declared(self._migrations))
+        except NotComparable:
+            return declared
 
     def _take_lock(self) -> None:
         for _try in self._patience.tries():

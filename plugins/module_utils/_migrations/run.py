@@ -177,19 +177,14 @@ class Runner:
 
     def _complete(self, migration: Migration) -> list[dict[str, Any]]:
         """Columns that the tables it is going to find lack, because its own statements may need them."""
-        return self._add_all(migration, [one for one in self._verify(migration, True) if one.step == COLUMN])
+        differences = self._verify(migration, True)
+        _refuse(migration, [one for one in differences if one.beyond])
+        return self._add_all(migration, [one for one in differences if one.step == COLUMN])
 
     def _hold_to_word(self, migration: Migration) -> list[dict[str, Any]]:
         """Where the file may have found things: add what they lack, refuse what contradicts it."""
         differences = self._verify(migration, False)
-        wrong = [one.words for one in differences if not one.repair]
-        if wrong:
-            raise StackError(
-                f"migration {migration.name} found what contradicts it: {'; '.join(wrong)}; nothing of this file was"
-                " applied, change what is there to what the file says",
-                migration=migration.name,
-                drift=wrong,
-            )
+        _refuse(migration, differences)
         return self._add_all(migration, differences)
 
     def _add_all(self, migration: Migration, differences: Iterable[Difference]) -> list[dict[str, Any]]:
@@ -269,6 +264,17 @@ class Runner:
             line = statement.line + _lines_before(statement.text, error.position)
             raise _refused(migration, f"line {line}", error, line=line) from error
         return _told(migration, statement, rows)
+
+
+def _refuse(migration: Migration, differences: Iterable[Difference]) -> None:
+    wrong = [one.words for one in differences if one.certain and not one.repair]
+    if wrong:
+        raise StackError(
+            f"migration {migration.name} found what contradicts it: {'; '.join(wrong)}; nothing of this file was"
+            " applied, change what is there to what the file says",
+            migration=migration.name,
+            drift=wrong,
+        )
 
 
 def _named(run: Callable[[bool], None]) -> None:

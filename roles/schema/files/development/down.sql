@@ -3,13 +3,28 @@
 --
 --   PGOPTIONS='-c planner_memory.down=n8ndb' psql -v ON_ERROR_STOP=1 -1 -d n8ndb -f down.sql
 --
+-- Where schema_name is not public, or schema_history_table has another name, add to PGOPTIONS
+-- -c planner_memory.schema=NAME and -c planner_memory.history=NAME.
 -- client_profiles stays: it is another system's unless 001 made it.
 
 DO $confirm$
+DECLARE
+    place text := coalesce(nullif(current_setting('planner_memory.schema', true), ''), 'public');
+    history text := coalesce(nullif(current_setting('planner_memory.history', true), ''), 'planner_memory_migrations');
 BEGIN
     IF coalesce(current_setting('planner_memory.down', true), '') <> current_database() THEN
         RAISE EXCEPTION 'this deletes all plans, events, prompts and the graph of database %', current_database()
             USING HINT = format('if you mean it: PGOPTIONS=''-c planner_memory.down=%s''', current_database());
+    END IF;
+    -- Nothing beside this schema is found from here on.
+    PERFORM set_config('search_path', quote_ident(place), false);
+    IF coalesce(to_regclass('events'), to_regclass('plans'), to_regclass('prompt_templates')) IS NULL THEN
+        RAISE EXCEPTION 'schema % of database % has none of the tables', place, current_database()
+            USING HINT = 'name the schema that has them: PGOPTIONS=''... -c planner_memory.schema=NAME''';
+    END IF;
+    IF to_regclass(quote_ident(history)) IS NULL THEN
+        RAISE EXCEPTION 'schema % of database % has no history table %', place, current_database(), history
+            USING HINT = 'name it: PGOPTIONS=''... -c planner_memory.history=NAME''';
     END IF;
 END
 $confirm$;
@@ -31,8 +46,11 @@ DROP TABLE IF EXISTS events;
 
 DO $history$
 BEGIN
-    IF to_regclass('planner_memory_migrations') IS NOT NULL THEN
-        DELETE FROM planner_memory_migrations WHERE name <> '001_client_profiles.sql';
-    END IF;
+    EXECUTE format(
+        'DELETE FROM %I WHERE name <> ''001_client_profiles.sql''',
+        coalesce(nullif(current_setting('planner_memory.history', true), ''), 'planner_memory_migrations')
+    );
 END
 $history$;
+
+RESET search_path;

@@ -238,3 +238,46 @@ def test_only_what_concerns_a_file_is_looked_at() -> None:
 )
 def test_names_are_quoted_where_they_have_to_be(name: str, wanted: str) -> None:
     assert quoted(name) == wanted
+
+
+TENANT = {"name": "tenant", "type": "integer", "not_null": True, "default": None}
+NARROW = {"name": "only_new", "kind": "c", "definition": "CHECK (state = 'new'::text)", "columns": ["state"]}
+OWNED = {
+    "name": "t_state_fkey",
+    "kind": "f",
+    "definition": "FOREIGN KEY (state) REFERENCES s(id)",
+    "columns": ["state"],
+}
+ONCE = {**INDEX, "name": "once", "unique": True, "definition": "btree (state)"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "words", "certain"),
+    [
+        ("columns", TENANT, "table t has column tenant integer not null without default", True),
+        ("constraints", NARROW, "table t has constraint only_new CHECK (state = 'new'::text)", True),
+        ("constraints", OWNED, "table t has constraint t_state_fkey FOREIGN KEY", False),
+        ("indexes", ONCE, "table t has index once unique btree (state)", False),
+    ],
+)
+def test_what_refuses_rows_that_the_files_allow_is_told(kind: str, one: Any, words: str, certain: bool) -> None:
+    live = changed(lambda live: table(live)[kind].append(one))
+    (found,) = compare(DECLARED, live)
+    assert found.words.startswith(words)
+    assert (found.repair, found.beyond, found.certain) == ((), True, certain)
+    assert compare(DECLARED, live, finally_declared=live) == (), "a later file declares it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one"),
+    [
+        ("columns", {**TENANT, "not_null": False}),
+        ("columns", {**TENANT, "default": "7"}),
+        ("columns", {**TENANT, "special": "generated always as identity"}),
+        ("constraints", {**NARROW, "columns": ["tenant"]}),
+        ("constraints", {**RULE, "name": "again"}),
+        ("indexes", {**ONCE, "unique": False}),
+    ],
+)
+def test_what_refuses_no_row_is_left_alone(kind: str, one: Any) -> None:
+    assert compare(DECLARED, changed(lambda live: table(live)[kind].append(one))) == ()

@@ -1,6 +1,6 @@
 """One live n8n with Postgres for all contract tests of a session, set up by the module under test.
 
-It runs with the environment that the role gives it, in the role's image or the one that N8N_IMAGE names.
+It runs with the environment and the memory that the role gives it, in the role's image or the one that N8N_IMAGE names.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ EMAIL = "owner@example.com"
 PASSWORD = "Canary-owner-1"
 DATABASE_PASSWORD = "canary-database"
 IMAGE = os.environ.get("N8N_IMAGE") or role_variables()["n8n_image"]
+LIMIT = role_variables()["n8n_memory_limit"]
 ENVIRONMENT = {
     **rendered(
         "{{ n8n_own_environment }}",
@@ -134,7 +135,7 @@ def _start(container: Callable[..., Container], network: str, state_dir: Path) -
 
 def serve(container: Callable[..., Container], network: str, **environment: str) -> str:
     """Another n8n on the network; its address on this machine."""
-    options = ["--network", network, "-v", f"{HOOKS}:{ENVIRONMENT['EXTERNAL_HOOK_FILES']}:ro"]
+    options = ["--network", network, "--memory", LIMIT, "-v", f"{HOOKS}:{ENVIRONMENT['EXTERNAL_HOOK_FILES']}:ro"]
     server = container(IMAGE, env={**ENVIRONMENT, **environment}, ports=[5678], options=options)
     return f"http://127.0.0.1:{server.port(5678)}"
 

@@ -11,8 +11,10 @@ from typing import Any
 import requests
 
 from tests.contract.n8n import Rig
+from tests.contract.n8n_world import TOKEN, World
 from tests.support.flows import flow, node
 from tests.support.run_module import run_module
+from tests.support.workflows import role_variables
 
 RATE = 50
 SECONDS = 6
@@ -57,3 +59,24 @@ def test_fifty_requests_a_second_lose_nothing_while_the_workflow_is_updated(n8n:
     assert max(sent for sent, _status in calls) < SECONDS * 1.5, "the rate was not kept"
     assert n8n.hook("load", json={}).status_code == 203
     run_module("n8n_workflow", {**n8n.connection, "definition": {"name": "load"}, "state": "absent"})
+
+
+def test_a_burst_waits_its_turn_and_loses_nothing(world: World) -> None:
+    """Each execution has a virtual machine for its expressions: all of a burst at once would be too much for n8n."""
+    burst = 120
+
+    def call(number: int) -> int:
+        event = {"event_type": "burst", "event_source": "burst", "payload": {"number": number}}
+        headers = {"X-Webhook-Token": TOKEN}
+        return requests.post(
+            f"{world.n8n.url}/webhook/events/log", json=event, headers=headers, timeout=PATIENCE
+        ).status_code
+
+    running: list[int] = []
+    with ThreadPoolExecutor(burst) as pool:
+        calls = [pool.submit(call, number) for number in range(burst)]
+        while not all(one.done() for one in calls):
+            running.append(int(world.n8n.sql("SELECT count(*) FROM execution_entity WHERE status = 'running'")))
+    assert Counter(one.result() for one in calls) == {201: burst}
+    assert len(world.rows("event_source = 'burst'")) == burst
+    assert 1 < max(running) <= role_variables()["n8n_concurrency"], running

@@ -35,6 +35,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no-time": ({"n8n_call_timeout": 0}, "n8n_call_timeout is 0, which is no time that a service could answer in"),
     "one-connection": ({"n8n_postgres_pool_size": 1}, "n8n_postgres_pool_size is 1; write a number from 2, which is"),
+    "no-executions": (
+        {"n8n_concurrency": 0},
+        "n8n_concurrency is 0; write how many executions may run at once, such as 40.",
+    ),
     "no-patience": ({"n8n_postgres_patience": 0}, "n8n_postgres_patience is 0; write seconds, at least 5, such as 60."),
     "no-address": (
         {"n8n_planner_url": "planner-engine:8091"},

@@ -263,7 +263,7 @@ host:
     n8n_key_digest:
       description:
         - The first 16 digits of the SHA-256 of the encryption key that n8n keeps in the volume C(n8n_data), or that
-          stands in its env file under O(services_dir); null where there is neither, or where it cannot be read.
+          stands in its secret or env file under O(services_dir); null where there is none, or where it cannot be read.
       type: str
       returned: success
       sample: 9f86d081884c7d65

@@ -306,13 +306,13 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return state, containers
 
 
-def kept_key_of(config: str, env: str) -> Optional[str]:
-    """The encryption key of n8n, from the file that it keeps in its volume, else from the env file of its container."""
+def kept_key_of(config: str, env: str, file: str = "") -> Optional[str]:
+    """The encryption key of n8n, from the file that it keeps in its volume, else from what its container is given."""
     try:
         key = json.loads(config)["encryptionKey"]
     except (ValueError, KeyError, TypeError):
         seen = re.search(r"^N8N_ENCRYPTION_KEY='([^']+)'$", env, re.MULTILINE)
-        key = seen.group(1) if seen else None
+        key = file.strip() or (seen.group(1) if seen else None)
     return key if isinstance(key, str) and key else None
 
 
@@ -333,7 +333,8 @@ def describe(
     processes = {pid: process_name(pid) for pid in set(owners.values())}
     volumes = f"{engine['root_dir']}/volumes" if engine["root_dir"] else ""
     config = read(f"{volumes}/{N8N_VOLUME}/_data/config") if volumes else ""
-    key = kept_key_of(config, read(os.path.join(services_dir, "n8n", "n8n.env")))
+    given = os.path.join(services_dir, "n8n")
+    key = kept_key_of(config, read(f"{given}/n8n.env"), read(f"{given}/secrets/N8N_ENCRYPTION_KEY"))
     return {
         "os": os_of(read("/etc/os-release")),
         "arch": os.uname().machine,

@@ -189,6 +189,11 @@ def test_the_key_that_n8n_keeps(config: str, env: str, key: Optional[str]) -> No
     assert host.digest(key) == (None if key is None else hashlib.sha256(key.encode()).hexdigest()[:16])
 
 
+def test_the_key_in_a_file_of_its_own() -> None:
+    assert host.kept_key_of("", "N8N_ENCRYPTION_KEY='old'\n", "from the file\n") == "from the file"
+    assert host.kept_key_of('{"encryptionKey": "volume"}', "", "from the file") == "volume"
+
+
 def test_the_key_in_the_env_file_is_told_as_a_digest_only(tmp_path: Path) -> None:
     (tmp_path / "n8n").mkdir()
     (tmp_path / "n8n/n8n.env").write_text("N8N_ENCRYPTION_KEY='canary-key'\n")

@@ -101,6 +101,27 @@ def test_two_runs_at_the_same_moment_apply_once(live: Server) -> None:
                 assert database.rows("SELECT count(*) FROM schema_migrations") == [(3,)]
 
 
+def test_two_runs_on_a_history_with_files_pending_apply_once(live: Server) -> None:
+    """One transactional, one without transaction, one repeatable; both runs end well, and each file ran once."""
+    before = {"name": "001_log.sql", "sql": "CREATE TABLE log (file int, made timestamp DEFAULT clock_timestamp());"}
+    pending = [
+        {"name": "002_b.sql", "sql": "INSERT INTO log VALUES (2);"},
+        {
+            "name": "003_c.sql",
+            "sql": "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS log_file ON log (file);\n"
+            "INSERT INTO log VALUES (3);",
+        },
+        {"name": "R__d.sql", "sql": "INSERT INTO log VALUES (9);"},
+    ]
+    for _try in range(20):
+        with live.database() as database:
+            migrate(database, before)
+            runs = [Forked(lambda: migrate(database, before, *pending)["actions"]) for _rival in range(2)]
+            assert sorted(len(run.answer()) for run in runs) == [0, 3]
+            assert database.rows("SELECT file FROM log ORDER BY 1") == [(2,), (3,), (9,)]
+            assert database.rows("SELECT count(*) FROM schema_migrations WHERE success") == [(4,)]
+
+
 def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> None:
     slow = {"name": "001_slow.sql", "sql": "CREATE TABLE slow (id int); SELECT pg_sleep(5);"}
     first = Forked(lambda: migrate(database, slow)["changed"])

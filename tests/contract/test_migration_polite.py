@@ -130,6 +130,28 @@ def test_settings_and_role_of_a_file_end_with_it(database: Database) -> None:
     assert database.rows("SELECT who, mem <> '1MB' FROM public.b") == [(database.server.user, True)]
 
 
+def test_what_a_file_keeps_for_its_session_ends_with_it(database: Database) -> None:
+    first = (
+        "CREATE TEMP TABLE t (id int); DECLARE c CURSOR WITH HOLD FOR SELECT 1; LISTEN news;"
+        " SELECT pg_advisory_lock(7); SELECT pg_advisory_unlock_all(); SELECT pg_advisory_lock(8);"
+    )
+    second = (
+        "CREATE TABLE t (id int); INSERT INTO t VALUES (5); DECLARE c CURSOR WITH HOLD FOR SELECT 2;"
+        " CREATE TABLE kept AS SELECT count(*) AS locks FROM pg_locks WHERE locktype = 'advisory' AND objid = 8;"
+    )
+    files = {
+        "001_a.sql": first,
+        "002_b.sql": second,
+        "003_c.sql": f"-- migrate: no-transaction\nDISCARD ALL; {FIRST_C}",
+    }
+    migrate_files(database, files, check=True)
+    migrate_files(database, files)
+    assert database.rows("SELECT id, locks FROM public.t, kept, c") == [(5, 0)]
+
+
+FIRST_C = "CREATE TABLE IF NOT EXISTS c (); INSERT INTO c DEFAULT VALUES"
+
+
 def test_an_unfinished_index_of_another_table_is_left_alone(database: Database) -> None:
     database.rows("CREATE TABLE other (a int); INSERT INTO other VALUES (1), (1)")
     with contextlib.suppress(Exception):

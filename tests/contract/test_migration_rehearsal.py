@@ -59,3 +59,24 @@ def test_a_check_leaves_room_for_the_locks_of_others(database: Database) -> None
     told = migrate_files(database, files, check=True, on_drift="ignore")
     assert "was not rehearsed, because one transaction for all of it holds more locks than" in told["warnings"][-1]
     assert len(told["actions"]) == 1000
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        "CREATE TABLE b (v colour DEFAULT 'red')",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE b (id int)",
+    ],
+)
+def test_what_needs_a_commit_before_it_is_no_mistake(database: Database, needs: str) -> None:
+    database.rows("CREATE TYPE colour AS ENUM ('blue')")
+    files = {
+        "001_a.sql": "ALTER TYPE colour ADD VALUE 'red'",
+        "002_b.sql": needs,
+        "003_c.sql": "CREATE TABLE c (id int)",
+    }
+    checked = migrate_files(database, files, check=True)
+    assert (
+        "neither 002_b.sql nor what comes after it was rehearsed: migration 002_b.sql line 1" in checked["warnings"][0]
+    )
+    assert migrate_files(database, files)["actions"] == checked["actions"]

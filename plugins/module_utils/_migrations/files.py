@@ -38,6 +38,7 @@ NO_TRANSACTION = "no-transaction"
 WATCH = "watch"
 TRANSACTION_WORDS = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "START", "PREPARE"})
 _DIRECTIVE = re.compile(r"--[ \t]*migrate:[ \t]*(?P<word>\S+)(?:[ \t]+(?P<rest>.*?))?[ \t]*$", re.MULTILINE)
+_FROM_CLIENT = re.compile(r"COPY\b[^;']*\b(?:FROM\s+STDIN|TO\s+STDOUT)\b", re.IGNORECASE)
 _SETTING = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 _WATCHED = re.compile(r"[a-z_][a-z0-9_]*\(\)")
 
@@ -178,6 +179,10 @@ def _check_numbers(migrations: Sequence[Migration]) -> None:
 
 
 def _check_content(migration: Migration) -> None:
+    if "\0" in migration.sql:
+        raise StackError(
+            f"migration {migration.name} contains a NUL character, which no SQL can; save it as UTF-8 text"
+        )
     if not migration.statements:
         raise StackError(f"migration {migration.name} contains no SQL statement; fill it or leave it out")
     for statement in migration.statements:
@@ -187,6 +192,12 @@ def _check_content(migration: Migration) -> None:
                 f"{where} {statement.first_word}; remove it,"
                 " each file already runs in one transaction of its own together with its row in the history"
             )
+        if statement.text.startswith("\\"):
+            raise StackError(
+                f"{where} {statement.text.split()[0]}, a command of psql that the server does not know; write it in SQL"
+            )
+        if _FROM_CLIENT.match(statement.text):
+            raise StackError(f"{where} COPY with rows from or to psql, which is not here; write INSERT, or name a file")
         concurrent = concurrent_index(statement)
         if concurrent and migration.transactional:
             raise StackError(

@@ -28,6 +28,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     SqlError,
 )
 
+_IDLE_SESSIONS_END = 140000
 LOCK_CLASS = 0x504D4D47
 _EXISTS = """
 SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -211,6 +212,8 @@ class Lock:
         """Never waits."""
         if self._session is None:
             self._session = self._connect()
+            if self._session.version >= _IDLE_SESSIONS_END:
+                self._session.later("SET idle_session_timeout = 0")
         rows = self._session.rows("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_CLASS, self._key))
         return bool(rows[0]["taken"])
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.catalog import concerns
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 
 # A statement takes the server about as long as telling so many locks.
 _LOCKS_A_STATEMENT = 100
+_NEW_ENUM_VALUE = "55P04"
+_IN_TRANSACTION = "25001"
 _KNOWN = """
 SELECT array_agg(c.oid::int8) AS known, current_setting('max_locks_per_transaction')::int8
     * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8) AS room
@@ -84,6 +87,12 @@ def _taker(files: Iterable[Migration], names: Iterable[str]) -> str:
         if any(map(concerns(migration), names)):
             break
     return found
+
+
+def needs_commit(error: StackError) -> bool:
+    """Whether a file was refused only because the files before it were not committed, as in a run they are."""
+    code = error.details.get("sqlstate")
+    return code == _NEW_ENUM_VALUE or (code == _IN_TRANSACTION and "SET TRANSACTION" in str(error))
 
 
 def check_deferred(session: Any) -> None:

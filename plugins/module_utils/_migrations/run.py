@@ -31,6 +31,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.rehearsal import (
     Locks,
     check_deferred,
+    needs_commit,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import (
     CANCELLED,
@@ -128,9 +129,15 @@ class Runner:
             for difference in mends:
                 self._add(difference, "nothing was changed, this was a rehearsal")
             for at, migration in enumerate(migrations, 1):
-                with self._naming(migration):
-                    done += self._file(migration, together)
-                    check_deferred(self._session)
+                try:
+                    with self._naming(migration):
+                        done += self._file(migration, together)
+                        check_deferred(self._session)
+                except StackError as error:
+                    if at == 1 or not needs_commit(error):
+                        raise
+                    notes.append(f"neither {migration.name} nor what comes after it was rehearsed: {error}")
+                    break
                 locks.after(migration)
                 if locks.crowded and at < len(migrations):
                     notes.append(
@@ -138,7 +145,8 @@ class Runner:
                         " holds more locks than a server that others use should give; a run has one for each file"
                     )
                     break
-            locks.ask()
+            else:
+                locks.ask()
         self.statements += done
         self.locks += locks.told
         self.notes += notes

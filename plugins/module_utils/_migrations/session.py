@@ -28,6 +28,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 OLDEST_SERVER = 120000
 LOCK_NOT_AVAILABLE = "55P03"
 CANCELLED = "57014"
+_POOLED = (
+    "at {} a pooler answers in place of PostgreSQL, and may give each statement another session, where neither settings"
+    " nor locks last; name the address of the server itself in login_host and login_port"
+)
+_AS_NEW = (
+    "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; CLOSE ALL; DEALLOCATE ALL; UNLISTEN *;"
+    " SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},
     "login_port": {"type": "int", "default": 5432},
@@ -72,6 +80,8 @@ class Session:
         self._connection.autocommit = True
         if self.version < OLDEST_SERVER:
             raise StackError(f"PostgreSQL at {self._where} is version {self.version // 10000}; 12 or newer is needed")
+        if self.rows("SELECT pg_catalog.pg_backend_pid() AS pid")[0]["pid"] != self._connection.get_backend_pid():
+            raise StackError(_POOLED.format(self._where))
 
     @property
     def version(self) -> int:
@@ -90,6 +100,8 @@ class Session:
                 sslmode=login["ssl_mode"],
                 sslrootcert=login["ca_path"],
                 application_name="planner_memory",
+                # What keeps an address translation from forgetting a connection that waits.
+                keepalives_idle=60,
                 options=" ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
             )
         except psycopg2.OperationalError as error:
@@ -127,8 +139,8 @@ class Session:
                 self.execute("ROLLBACK")
 
     def as_new(self) -> None:
-        """Settings and role as after the login, whatever a file set."""
-        self.later("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+        """As after the login, whatever a file set, opened or kept for itself; ``DISCARD ALL`` allows no transaction."""
+        self.later(_AS_NEW)
 
     def quiet(self) -> bool:
         """Whether the server has said nothing since it was asked last, such as goodbye; costs no round trip."""
@@ -208,6 +220,8 @@ def _fail_to_connect(error: Any, login: Mapping[str, Any]) -> NoReturn:
         raise StackError(f"{where} has no database {database}; create it, or correct login_db") from error
     if "does not exist" in words and "role" in words:
         raise StackError(f"{where} has no user {user}; create it, or correct login_user") from error
+    if "unsupported startup parameter" in words:
+        raise StackError(_POOLED.format(where.removeprefix("PostgreSQL at "))) from error
     if "FATAL:" in words and "starting up" not in words:
         raise StackError(f"{where} refuses the login: {words.split('FATAL:', 1)[1].strip()}") from error
     raise Unreachable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import types
 from typing import Any, Optional
 from unittest import mock
 
@@ -144,6 +145,14 @@ class Server:
             raise self.error
 
     rowcount = 3
+    pid = 7
+    description = (types.SimpleNamespace(name="pid"),)
+
+    def get_backend_pid(self) -> int:
+        return 7
+
+    def fetchall(self) -> list[tuple[int]]:
+        return [(self.pid,)]
 
     def get_transaction_status(self) -> int:
         return 2 if self.executed[-1] not in ("COMMIT", "ROLLBACK") else 0
@@ -152,7 +161,22 @@ class Server:
 def connected(monkeypatch: pytest.MonkeyPatch, server: Server) -> session.Session:
     monkeypatch.setattr(session.psycopg2, "connect", lambda **_: server)
     login = {**dict.fromkeys(session.CONNECTION_OPTIONS), "login_host": "db", "login_port": 5432, **LOGIN}
-    return session.Session(login, {})
+    error, closed = server.error, server.closed
+    server.error, server.closed = None, 0
+    live = session.Session(login, {})
+    server.error, server.closed = error, closed
+    server.executed.clear()
+    return live
+
+
+def test_a_pooler_in_place_of_the_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    server.pid = 8
+    with pytest.raises(StackError, match=r"at db:5432 a pooler answers in place of PostgreSQL.*; name the address of"):
+        connected(monkeypatch, server)
+    refuse(monkeypatch, "FATAL:  unsupported startup parameter: options")
+    with pytest.raises(ModuleFailed, match=r"at 127\.0\.0\.1:5432 a pooler answers in place of PostgreSQL"):
+        run_module("postgres_migration", {**LOGIN, "migrations": [ONE]})
 
 
 def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

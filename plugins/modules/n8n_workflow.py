@@ -30,7 +30,8 @@ description:
   - Paths of webhooks may move between declared workflows. Who gives a path up is published before who takes it. Where
     two swap paths, or more of them in a circle, one answers on no known path until its turn comes, for n8n lets no two
     workflows hold one path; a call that arrives in this second is answered 404. When n8n refuses the other one, it gets
-    its path back.
+    its path back. No path is asked for before n8n has taken it from who had it. A call that arrives in that very moment
+    can make n8n remember the old holder and refuse the path, for an hour or until it is restarted; the error says so.
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Workflows
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
 
 from tests.contract.n8n import Rig
 from tests.support.flows import call, called, flow, hook, node
@@ -34,13 +36,25 @@ class Killed(BaseException):
     pass
 
 
-def test_a_workflow_that_a_killed_run_made_is_taken_up(n8n: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*_args: Any) -> None:
-        raise Killed
+@contextmanager
+def killed_after(write: int) -> Iterator[None]:
+    """The run ends when n8n has answered this write of n8n's API, counted from 1."""
+    request, seen = Http.request, [0]
 
+    def counted(self: Http, method: str, path: str, **kwargs: Any) -> Any:
+        answer = request(self, method, path, **kwargs)
+        seen[0] += method != "GET" and path.startswith("/api/")
+        if seen[0] == write:
+            raise Killed
+        return answer
+
+    with mock.patch.object(Http, "request", counted), pytest.raises(Killed):
+        yield
+
+
+def test_a_workflow_that_a_killed_run_made_is_taken_up(n8n: Rig) -> None:
     item = {**simple("turns-killed", "turns/killed"), "description": "for people"}
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Workflows, "_tag_one", killed)
+    with killed_after(1):
         run_module("n8n_workflow", options(n8n, item))
     done = run_module("n8n_workflow", options(n8n, item))
     assert done["actions"] == [
@@ -63,6 +77,11 @@ def told(name: str, path: str) -> dict[str, Any]:
     item = flow(name, hook(path), answer)
     item["nodes"][0]["parameters"]["responseMode"] = "responseNode"
     return item
+
+
+def ring(*names: str) -> list[dict[str, Any]]:
+    """Each one calls the next, and the last the first."""
+    return [called(name, call("Call", after)) for name, after in zip(names, [*names[1:], names[0]])]
 
 
 def test_paths_move_between_workflows(n8n: Rig) -> None:
@@ -90,8 +109,7 @@ def test_paths_move_between_workflows(n8n: Rig) -> None:
 def test_workflows_that_call_each_other_are_published(n8n: Rig) -> None:
     """Three in a circle, and one outside of it that calls one of them."""
     names = ["turns-1", "turns-2", "turns-3"]
-    ring = [called(name, call("Call", after)) for name, after in zip(names, [*names[1:], names[0]])]
-    given = options(n8n, *ring, flow("turns-0", hook("turns/ring"), call("Call", "turns-2")))
+    given = options(n8n, *ring(*names), flow("turns-0", hook("turns/ring"), call("Call", "turns-2")))
     predicted = run_module("n8n_workflow", given, check=True)
     done = run_module("n8n_workflow", given)
     assert done["actions"] == predicted["actions"]
@@ -105,3 +123,18 @@ def test_workflows_that_call_each_other_are_published(n8n: Rig) -> None:
     assert run_module("n8n_workflow", given)["changed"] is False
     ring_now = [item for item in n8n.api("GET", "/workflows?limit=250")["data"] if item["name"] in names]
     assert all(item["active"] and item["activeVersionId"] == item["versionId"] for item in ring_now)
+
+
+@pytest.mark.parametrize("write", range(3, 18, 2))
+def test_a_run_that_is_killed_at_any_write_is_finished_by_the_next(n8n: Rig, write: int) -> None:
+    """Two swap their paths, a third one is new, one goes, and two new ones call each other."""
+    first = [told("turns-a", "turns/x"), told("turns-b", "turns/y"), told("turns-old", "turns/old")]
+    second = [told("turns-a", "turns/y"), told("turns-b", "turns/x"), told("turns-new", "turns/old")]
+    second += ring("turns-c", "turns-d")
+    expected = {"turns/x": "turns-b", "turns/y": "turns-a", "turns/old": "turns-new"}
+    run_module("n8n_workflow", options(n8n, *first))
+    with killed_after(write):
+        run_module("n8n_workflow", options(n8n, *second, prune=True))
+    run_module("n8n_workflow", options(n8n, *second, prune=True))
+    assert answers(n8n, *expected) == expected
+    assert run_module("n8n_workflow", options(n8n, *second, prune=True))["changed"] is False

@@ -244,8 +244,9 @@ class N8nDouble:
 
     def _probe(self, method: str, path: str) -> str:
         taken = {one for item in self.workflows.values() for one in _paths(self._live_nodes(item))}
-        if any(where == path for _method, where in taken):
-            return f"This webhook is not registered for {method} requests. Did you mean to make another?"
+        others = [one for one, where in taken if where == path]
+        if others:
+            return f"This webhook is not registered for {method} requests. Did you mean to make a {others[0]} request?"
         return f'The requested webhook "{method} {path}" is not registered.'
 
 

@@ -14,7 +14,9 @@ from typing import Any, Iterable, Mapping, Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import webhooks
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import webhook_nodes
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import live_version
 
 PATIENCE_SECONDS = 20.0
 # After a crash n8n finishes what it was publishing only when its lease of it has ended; seen: two minutes.
@@ -43,10 +45,14 @@ class Publisher:
             raise StackError(f"workflow '{name}': {error}", **error.details) from None
 
     def publish(self, name: str, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        if self.freed:
+            self._await_free(live, wanted)
         try:
             self._post(live, {})
         except ApiError as error:
             rest = "; the version that was live stays live" if live.get("active") else ""
+            if self.freed and error.status == 409:
+                rest += "; n8n may still remember a path that was given up while somebody called it: restart n8n"
             raise StackError(f"workflow '{name}': {error}{rest}", **error.details) from None
         try:
             self.prove(name, live, wanted)
@@ -64,6 +70,30 @@ class Publisher:
                 if not self.freed or error.status != 409 or time.monotonic() >= deadline:
                     raise
             time.sleep(POLL_SECONDS)
+
+    def _await_free(self, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        """Ask for no path before n8n has taken it from who had it.
+
+        A question, or a call, that comes while n8n does so makes it remember the old holder, for an hour.
+        """
+        own = {(method, path) for _node, method, path in webhook_nodes(live_version(live)) if live.get("active")}
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for _node, method, path in webhook_nodes(wanted):
+            harmless = self._harmless(path, frozenset((method,)))
+            while harmless and (method, path) not in own and self._held(harmless, method, path):
+                if time.monotonic() >= deadline:
+                    return
+                time.sleep(POLL_SECONDS)
+
+    def _held(self, harmless: str, method: str, path: str) -> bool:
+        answer = self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
+        _registered, asked, others = answer.text.partition(f"not registered for {harmless} requests")
+        return bool(asked) and re.search(rf"\b{method}\b", others) is not None
+
+    def _harmless(self, path: str, methods: frozenset[str]) -> Optional[str]:
+        """A method that starts no workflow at all."""
+        taken = methods | self.taken.get(path, frozenset())
+        return next((method for method in PROBE_METHODS if method not in taken), None)
 
     def _take_back(self, live: Mapping[str, Any]) -> str:
         """Let no workflow count as published that is not, so that the next run tries again."""
@@ -107,8 +137,7 @@ class Publisher:
 
     def _probe(self, name: str, path: str, methods: frozenset[str]) -> None:
         """Wait until n8n says that the path is registered, asked with a method that starts no workflow at all."""
-        taken = methods | self.taken.get(path, frozenset())
-        harmless = next((method for method in PROBE_METHODS if method not in taken), None)
+        harmless = self._harmless(path, methods)
         if harmless is None:
             return
         registered = re.compile(rf"not registered for {harmless} requests", re.IGNORECASE)

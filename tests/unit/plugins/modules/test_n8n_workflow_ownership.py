@@ -15,6 +15,7 @@ from tests.support.run_module import ModuleFailed
 from tests.unit.plugins.modules.test_n8n_workflow import (
     API,
     BASE,
+    NOT_YET,
     PG,
     REGISTERED,
     definition,
@@ -267,6 +268,7 @@ def test_a_path_that_was_just_given_up_is_waited_for() -> None:
     old = live("w9", name="old", **OWNED)
     listing(old, draft(**OWNED), credentials=[PG])
     responses.post(f"{API}/w9/archive", json={})
+    probe(REGISTERED, NOT_YET)
     responses.post(f"{API}/w1/publish", status=409, json={"message": "There is a conflict with one of the webhooks."})
     publish()
     probe(REGISTERED)

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 RULE_LABEL = re.compile(r"traefik\.http\.routers\.([^.]+)\.rule", re.IGNORECASE)
 HOSTS = re.compile(r"Host\(([^)]*)\)", re.IGNORECASE)
+PATTERNS = re.compile(r"HostRegexp\(\s*[`\"']([^`\"']+)[`\"']", re.IGNORECASE)
 QUOTED = re.compile(r"[`\"']([^`\"']+)[`\"']")
 LOOPBACK = re.compile(r"127\.|::1$|\[::1\]$|localhost$", re.IGNORECASE)
+ENTRY = "web"
 NOT_YET = {"(unhealthy)": "is unhealthy", "(health: starting)": "is not healthy yet"}
 
 
@@ -36,6 +38,51 @@ def routes_of(containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 router, container = named.group(1), one["Names"][0].lstrip("/")
                 found.append({"container": container, "router": router, "hosts": hosts_of(str(rule))})
     return sorted(found, key=lambda route: (route["container"], route["router"]))
+
+
+def captures_of(containers: Iterable[Mapping[str, Any]], public: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Routers of others that name no host, and get requests of a public one because they rank above its own."""
+    rules = list(_rules(containers))
+    found = []
+    for one in public:
+        host = str(one["host"])
+        own = max(
+            (rank for name, _router, rule, rank in rules if name == one["name"] and host in hosts_of(rule)),
+            default=None,
+        )
+        found += [
+            f"requests of {host} go to {name} (router {router}), whose rule {rule} ranks above that of {one['name']}"
+            for name, router, rule, rank in rules
+            if own is not None and name != one["name"] and rank >= own and _takes(rule, host)
+        ]
+    return found
+
+
+def _rules(containers: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, int]]:
+    """Container, router, rule and rank of every router on the entry point of public hosts; longer rules rank higher."""
+    for one in containers:
+        labels = {str(label).lower(): str(value) for label, value in (one.get("Labels") or {}).items()}
+        for route in routes_of([one]):
+            prefix = f"traefik.http.routers.{route['router']}.".lower()
+            rule, rank = labels[f"{prefix}rule"], labels.get(f"{prefix}priority", "")
+            entries = labels.get(f"{prefix}entrypoints", ENTRY)
+            if ENTRY in [entry.strip() for entry in entries.split(",")]:
+                yield (
+                    route["container"],
+                    route["router"],
+                    rule,
+                    int(rank) if rank.isdigit() and int(rank) else len(rule),
+                )
+
+
+def _takes(rule: str, host: str) -> bool:
+    if hosts_of(rule):
+        return False
+    patterns = PATTERNS.findall(rule)
+    try:
+        return not patterns or any(re.search(pattern, host) for pattern in patterns)
+    except re.error:  # Go's expressions know what Python's do not
+        return True
 
 
 def problems_of(
@@ -65,6 +112,7 @@ def problems_of(
             found += _ruling(str(one["host"]), rules, proxy)
         if cnames is not None and one["host"] not in cnames:
             found.append(f"no proxied CNAME leads {one['host']} to the tunnel")
+    found += captures_of(containers, public)
     for route in routes:
         if route["container"] in internal:
             found.append(f"{route['container']} is internal, but Traefik routes {', '.join(route['hosts'])} to it")

@@ -114,3 +114,27 @@ def test_what_is_wrong_with_rules_is_one_sentence(rules: list[dict[str, Any]], w
 
 def test_a_host_without_its_record_is_told() -> None:
     assert problems(cnames=["other.example.org"]) == [f"no proxied CNAME leads {HOST} to the tunnel"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "taken"),
+    [
+        ({"rule": "PathPrefix(`/`)"}, False),
+        ({"rule": "PathPrefix(`/`)", "priority": "1000"}, True),
+        ({"rule": "PathPrefix(`/`)", "priority": "1000", "entrypoints": "other"}, False),
+        ({"rule": "PathPrefix(`/api`)", "priority": "0"}, False),
+        ({"rule": r"HostRegexp(`^(memory|planner)\.example\.org$`) && PathPrefix(`/`)"}, True),
+        ({"rule": r"HostRegexp(`^(wiki|planner)\.example\.org$`) && PathPrefix(`/`)"}, False),
+        ({"rule": r"HostRegexp(`^[a-z]+\.example\.net$`)", "priority": "1000"}, False),
+        ({"rule": "HostRegexp(`(?P<broken`)", "priority": "1000"}, True),
+        ({"rule": "Host(`wiki.example.org`)", "priority": "1000"}, False),
+    ],
+)
+def test_a_rule_without_a_host_that_ranks_above_ours_is_told(labels: dict[str, str], taken: bool) -> None:
+    claimant = container("claimant", labels["rule"])
+    claimant["Labels"].update({f"traefik.http.routers.claimant.{key}": value for key, value in labels.items()})
+    told = problems(MEMORY, VALKEY, claimant)
+    assert told == (
+        [f"requests of memory.example.org go to claimant (router claimant), whose rule {labels['rule']} ranks above"
+         " that of memory-gateway"] if taken else []
+    )  # fmt: skip

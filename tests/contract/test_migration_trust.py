@@ -92,6 +92,44 @@ def migrate_until(statement: int, database: Database, *migrations: dict[str, str
             return bool(migrate(database, *migrations, settings=SETTINGS)["changed"])
 
 
+def test_ended_by_the_server_after_each_statement_the_next_run_finishes(live: Server) -> None:
+    files = [
+        {"name": "001_a.sql", "sql": "CREATE TABLE a (id int);"},
+        {"name": "002_b.sql", "sql": "INSERT INTO a VALUES (1);\nCREATE TABLE b ();\nINSERT INTO a VALUES (2);"},
+        {
+            "name": "003_c.sql",
+            "sql": "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS c ON a (id);",
+        },
+    ]
+    genuine = Session.execute
+    ended = False
+    boundary = 0
+    with live.database() as database:
+
+        def cut(session: Session, *args: Any) -> int:
+            nonlocal left
+            answer = genuine(session, *args)
+            left -= 1
+            if left == 0:
+                database.rows("SELECT pg_terminate_backend(%s)", (session._connection.get_backend_pid(),))
+                time.sleep(0.05)
+            return answer
+
+        while not ended:
+            boundary += 1
+            left = boundary
+            with fresh_schema(database):
+                with mock.patch.object(Session, "execute", cut):
+                    try:
+                        ended = migrate(database, *files)["changed"]
+                    except ModuleFailed as error:
+                        assert "ended the connection" in str(error), boundary
+                migrate(database, *files)
+                assert database.rows("SELECT id FROM a ORDER BY 1") == [(1,), (2,)], boundary
+                assert database.rows("SELECT count(*) FROM schema_migrations WHERE success") == [(3,)], boundary
+    assert boundary > 7
+
+
 def test_two_runs_at_the_same_moment_apply_once(live: Server) -> None:
     with live.database() as database:
         for _try in range(20):

@@ -58,6 +58,9 @@ def test_a_run_with_nothing_to_do_only_reads(database: Database) -> None:
     migrate(database, FIRST, SECOND)
     database.rows(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     assert migrate(database, FIRST, SECOND)["changed"] is False
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match="the server only reads, because it is a standby or default_transaction"):
+            migrate(database, FIRST, SECOND, BROKEN, check=check)
 
 
 def test_result_says_what_ran_where_and_when(database: Database) -> None:

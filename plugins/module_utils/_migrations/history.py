@@ -72,6 +72,7 @@ _KEPT = (
 )
 _WITH_KEY = " WHERE kept.details ->> 'key' = {}"
 _ANY = " WHERE kept.details ->> 'key' IS NOT NULL"
+_TRY = "SELECT pg_try_advisory_lock(%s, %s) AS taken, current_setting('transaction_read_only')::boolean AS reads"
 _HOLDER = """
 SELECT a.pid, a.usename, coalesce(host(a.client_addr), 'a local socket') AS client, a.backend_start
 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -209,12 +210,20 @@ class Lock:
         self._key = zlib.crc32(f"{schema}.{table}".encode()) & 0x7FFFFFFF
 
     def try_take(self) -> bool:
-        """Never waits."""
+        """Never waits.
+
+        :raises StackError: where whoever has the lock could not write
+        """
         if self._session is None:
             self._session = self._connect()
             if self._session.version >= _IDLE_SESSIONS_END:
                 self._session.later("SET idle_session_timeout = 0")
-        rows = self._session.rows("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_CLASS, self._key))
+        rows = self._session.rows(_TRY, (LOCK_CLASS, self._key))
+        if rows[0]["reads"]:
+            raise StackError(
+                "the server only reads, because it is a standby or default_transaction_read_only is on; name the server"
+                " that writes in login_host and login_port, or turn that off"
+            )
         return bool(rows[0]["taken"])
 
     def check(self) -> None:

@@ -133,6 +133,11 @@ cnames_missing:
   type: list
   elements: str
   sample: []
+cnames_blocked:
+  description: Those of RV(cnames_missing) whose address record leaves no room for a CNAME, with that record.
+  returned: success, when O(zone_id) is given
+  type: dict
+  sample: {old.example.org: A 192.0.2.1}
 cnames_left:
   description: Hosts without a rule whose CNAME still leads to this tunnel.
   returned: success, when O(zone_id) is given

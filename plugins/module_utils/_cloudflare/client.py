@@ -32,6 +32,7 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
 }
 PAGE = 100
 MOST_PAGES = 100
+ADDRESSES = ("A", "AAAA")
 # What Cloudflare answers where the token itself is at fault, and not what it may do.
 BAD_TOKEN = frozenset({1000, 6003, 6111, 9106, 9109})
 
@@ -93,6 +94,12 @@ class Client:
             if page >= int((body.get("result_info") or {}).get("total_pages") or 1):
                 break
         return {row["name"]: row["content"] for row in rows if row.get("proxied")}
+
+    def in_the_way(self, host: str) -> str:
+        """The record of the zone beside which no CNAME of this host can be made, or nothing."""
+        path = f"/zones/{quote(self.zone, safe='')}/dns_records"
+        rows = self._call("GET", path, params={"name": host, "per_page": PAGE})["result"] or []
+        return next((f"{row['type']} {row['content']}" for row in rows if row["type"] in ADDRESSES), "")
 
     def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
         try:

@@ -45,6 +45,7 @@ class TunnelRules:
         self._written: Optional[int] = None
         self._known = False
         self._leading: Mapping[str, str] = {}
+        self._blocked: Mapping[str, str] = {}
         self._status: Optional[str] = None
 
     def observe(self) -> dict[str, Any]:
@@ -58,6 +59,8 @@ class TunnelRules:
             self._status = about.get("status")
             # Asked ahead of any write, so that a token without the permission leaves nothing half done.
             self._leading = self.client.cnames() if self.client.zone else {}
+            missing = self._missing() if self.client.zone else []
+            self._blocked = {host: seen for host in missing if (seen := self.client.in_the_way(host))}
             self._known = True
         self._read()
         if self._written is not None and self.version != self._written:
@@ -122,13 +125,15 @@ class TunnelRules:
         }
         if self.client.zone:
             found["cnames"] = sorted(self._leading)
-            found["cnames_missing"] = sorted(
-                host for host, rules in self.wanted.items() if rules and host not in self._leading
-            )
+            found["cnames_missing"] = self._missing()
+            found["cnames_blocked"] = dict(self._blocked)
             found["cnames_left"] = sorted(
                 host for host, rules in self.wanted.items() if not rules and host in self._leading
             )
         return found
+
+    def _missing(self) -> list[str]:
+        return sorted(host for host, rules in self.wanted.items() if rules and host not in self._leading)
 
     def _read(self) -> None:
         answer = self.client.configuration()

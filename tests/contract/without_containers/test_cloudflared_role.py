@@ -77,6 +77,11 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "",
         "cloudflared_address is 10.9.0.9, which is no host's address in cloudflared_subnet (10.203.10.0/24)",
     ),
+    "no-room": (
+        {},
+        "",
+        f"zone example.org has the record A 192.0.2.1 of {HOSTS[1]}, beside which no CNAME can lead there",
+    ),
     "absent-too": ({"cloudflared_absent_hosts": HOSTS[:1]}, "", f"cloudflared_absent_hosts names {HOSTS[0]}, which a"),
     "twice": (
         {"cloudflared_public_services": [*PUBLIC, {"name": "copy", "host": HOSTS[0], "port": 1}]},
@@ -101,6 +106,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, FakeC
         for name, (variables, lacks, _words) in BAD.items():
             doubles[name] = stack.enter_context(serve(FakeCloudflare()))
             doubles[name].may.discard(lacks)
+            if name == "no-room":
+                doubles[name].records.append({"type": "A", "name": HOSTS[1], "content": "192.0.2.1", "proxied": True})
             hosts[name] = {**REMOTE, "cloudflared_api_url": doubles[name].url, **variables}
         report = {"bestviable.planner_memory.preflight": {"report": True}}
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [role("preflight"), report]}]

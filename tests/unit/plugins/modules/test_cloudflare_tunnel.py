@@ -243,7 +243,17 @@ def test_cnames_are_read_through_all_pages(cloudflare: FakeCloudflare) -> None:
     assert (result["cnames_missing"], result["cnames_left"]) == (["planner.example.org"], ["old.example.org"])
     assert "memory.example.org" in result["cnames"] and "planner.example.org" not in result["cnames"]
     assert result["status"] == "healthy"
-    assert sum("dns_records" in call for call in cloudflare.calls) == 2
+    assert sum("dns_records" in call for call in cloudflare.calls) == 2 + 1, "two pages, and what the missing one is"
+
+
+def test_a_record_that_leaves_no_room_for_a_cname_is_named(cloudflare: FakeCloudflare) -> None:
+    mine = {"id": "a", "type": "A", "name": "planner.example.org", "content": "192.0.2.1", "proxied": True}
+    text = {**mine, "id": "t", "type": "TXT", "name": "memory.example.org"}
+    cloudflare.records += [mine, text]
+    result = run(cloudflare, check=True, zone_id=ZONE)
+    assert result["cnames_missing"] == ["memory.example.org", "planner.example.org"]
+    assert result["cnames_blocked"] == {"planner.example.org": "A 192.0.2.1"}
+    assert cloudflare.writes == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from typing import Any, Iterable, Mapping, Optional, Sequence
@@ -52,8 +53,7 @@ def check_wanted(wanted: Sequence[Mapping[str, Any]], *, content: bool) -> None:
             )
         if content:
             _check_content(name, item)
-            for path in no_numbers(item):
-                raise StackError(f"workflow '{name}': {path} is no number that JSON can carry; write a number, or null")
+            _check_numbers(name, item)
     for name, count in Counter(item["name"] for item in wanted).items():
         if count > 1:
             raise StackError(f"workflows: '{name}' is declared {count} times; give each a name of its own")
@@ -111,6 +111,16 @@ def _coordinates(node: Mapping[str, Any]) -> list[tuple[str, Any]]:
     position = node["position"]
     pair = isinstance(position, (list, tuple)) and len(position) == 2
     return [("position", one) for one in (position if pair else [position])]
+
+
+def _check_numbers(name: str, item: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(item, allow_nan=False)  # the quick way to see that there is nothing to look for
+    except ValueError:
+        for path in no_numbers(item):
+            raise StackError(
+                f"workflow '{name}': {path} is no number that JSON can carry; write a number, or null"
+            ) from None
 
 
 def no_numbers(value: Any, path: str = "") -> Iterable[str]:

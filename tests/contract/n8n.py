@@ -39,7 +39,12 @@ ENVIRONMENT = {
 }
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 MIGRATIONS = ROLES / "schema" / "files" / "migrations"
-HOOKS = ROLES / "n8n" / "files" / "hide-headers.js"
+# What the role's definition mounts beside the volume, and where.
+SLACK_TYPE = "SlackIncomingWebhook.credentials.js"
+MOUNTS = {
+    "hide-headers.js": ENVIRONMENT["EXTERNAL_HOOK_FILES"],
+    SLACK_TYPE: f"{ENVIRONMENT['N8N_CUSTOM_EXTENSIONS']}/{SLACK_TYPE}",
+}
 
 
 @dataclass
@@ -96,7 +101,11 @@ def postgres_credential(name: str) -> dict[str, Any]:
 
 def role_workflow(name: str, **variables: Any) -> dict[str, Any]:
     """A workflow of the role, as Ansible renders it, that anybody may call and that alerts nobody."""
-    unset = {"n8n_webhook_auth": False, "n8n_slack_webhook_url": "http://127.0.0.1:9/services/none"}
+    unset = {
+        "n8n_manage": False,
+        "n8n_webhook_auth": False,
+        "n8n_slack_webhook_url": "http://127.0.0.1:9/services/none",
+    }
     return role_workflows(name, **{**unset, **variables})[name]
 
 
@@ -135,7 +144,9 @@ def _start(container: Callable[..., Container], network: str, state_dir: Path) -
 
 def serve(container: Callable[..., Container], network: str, **environment: str) -> str:
     """Another n8n on the network; its address on this machine."""
-    options = ["--network", network, "--memory", LIMIT, "-v", f"{HOOKS}:{ENVIRONMENT['EXTERNAL_HOOK_FILES']}:ro"]
+    options = ["--network", network, "--memory", LIMIT]
+    for file, target in MOUNTS.items():
+        options += ["-v", f"{ROLES}/n8n/files/{file}:{target}:ro"]
     server = container(IMAGE, env={**ENVIRONMENT, **environment}, ports=[5678], options=options)
     return f"http://127.0.0.1:{server.port(5678)}"
 

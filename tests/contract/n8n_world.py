@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.contract.n8n import Rig, postgres_credential
-from tests.support.containers import Container
+from tests.support.containers import Container, docker
 from tests.support.run_module import run_module
 from tests.support.workflows import role_workflows
 
@@ -94,7 +94,8 @@ def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
         for name, port in DOUBLES.items()
     }
     header = {"type": "httpHeaderAuth", "data": {"name": "X-Webhook-Token", "value": TOKEN}}
-    credentials = [postgres_credential("planner-memory-postgres"), {"name": "planner-memory-webhook", **header}]
+    slack = {"name": "planner-memory-slack", "type": "slackIncomingWebhook", "data": {"url": SLACK}}
+    credentials = [postgres_credential("planner-memory-postgres"), {"name": "planner-memory-webhook", **header}, slack]
     run_module("n8n_credential", {**n8n.credential, "credentials": credentials})
     one = World(n8n, doubles)
     for name, double in doubles.items():
@@ -105,6 +106,9 @@ def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
     names = [item["name"] for item in n8n.api("GET", "/workflows?limit=250")["data"]]
     absent = {**n8n.connection, "workflows": [{"name": name} for name in names], "state": "absent"}
     run_module("n8n_workflow", absent)
+    # The next module's have the same names on the network.
+    for double in doubles.values():
+        docker("rm", "-f", "-v", double.name)
 
 
 def until(seen: Callable[[], Any], seconds: float = 15.0) -> Any:

@@ -171,17 +171,22 @@ def test_a_key_of_an_older_row_counts_for_the_workflow_that_wrote_it(world: Worl
         assert logged == (0 if workflow == "calendar-to-coda-sync" else 1), key
 
 
-def test_the_secret_of_the_webhooks_stands_in_no_history(world: World) -> None:
-    """Neither of a run that went well nor of one that failed, by n8n's interface or in its database."""
+def test_neither_secret_nor_address_of_slack_stands_in_the_history(world: World) -> None:
+    """Neither of a run that went well nor of one that failed or told of it, by n8n's interface or in its database."""
     world.tell("planner-engine", route=PLAN, when={"task_id": "canary"}, status=500)
     for sent in ("well", "canary"):
         assert world.post("coda/task-created", task(sent)).status_code == 202
     assert send(world, "events/log", {}).status_code == 400
-    assert until(lambda: world.executions("coda-to-calendar-sync", "error"), 60.0)
+    assert until(lambda: world.alerts("coda-to-calendar-sync"), 60.0)
     for status in ("success", "error"):
         runs = world.executions("coda-to-calendar-sync", status)
         hooks = [run["data"]["resultData"]["runData"].get("Webhook") for run in runs if run["mode"] == "webhook"]
         seen = [hook[0]["data"]["main"][0][0]["json"]["headers"] for hook in hooks]
         assert seen and all("content-type" in headers for headers in seen)
-        assert TOKEN not in json.dumps(runs)
-    assert world.n8n.sql(f"SELECT count(*) FROM execution_data WHERE data LIKE '%{TOKEN}%'") == "0"
+        assert not any(secret in json.dumps(runs) for secret in (TOKEN, "canary-slack"))
+    everything = """(
+        SELECT data || "workflowData"::text AS kept FROM execution_data
+        UNION ALL SELECT nodes::text FROM workflow_entity
+    )"""
+    found = f"kept LIKE '%{TOKEN}%' OR kept LIKE '%canary-slack%'"
+    assert world.n8n.sql(f"SELECT count(*) FROM {everything} AS history WHERE {found}") == "0"

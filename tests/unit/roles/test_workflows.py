@@ -106,7 +106,9 @@ def test_whatever_can_fail_is_tried_four_times(workflows: dict[str, Any], name: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_alarm_needs_no_code_and_the_address_of_slack_stands_once(workflows: dict[str, Any], name: str) -> None:
+def test_the_alarm_needs_no_code_and_the_address_of_slack_stands_in_its_credential(
+    workflows: dict[str, Any], name: str
+) -> None:
     """Scenario 4.6."""
     workflow = workflows[name]
     way = ["On error"]
@@ -114,8 +116,13 @@ def test_the_alarm_needs_no_code_and_the_address_of_slack_stands_once(workflows:
         way.append(follow(workflow, way[-1])[0][0])
     assert way == ["On error", "Failure", "Log failure", "Alert Slack"]
     assert all(node(workflow, step)["type"] != "n8n-nodes-base.code" for step in way)
-    assert node(workflow, "Alert Slack")["parameters"]["url"] == SLACK
-    assert json.dumps(workflow).count("canary") == 1
+    assert node(workflow, "Alert Slack")["credentials"] == {
+        "slackIncomingWebhook": {"id": None, "name": "planner-memory-slack"}
+    }
+    assert "canary" not in json.dumps(workflow)
+    elsewhere = role_workflows(name, n8n_slack_webhook_url=SLACK, n8n_manage=False)[name]
+    assert node(elsewhere, "Alert Slack")["parameters"]["url"] == SLACK
+    assert json.dumps(elsewhere).count("canary") == 1
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
@@ -160,8 +167,9 @@ def test_addresses_and_times_are_variables() -> None:
 @pytest.mark.parametrize(
     ("over", "names"),
     [
-        ({"n8n_webhook_secret": "s" * 16}, ["planner-memory-postgres", "planner-memory-webhook"]),
-        ({"n8n_webhook_auth": False}, ["planner-memory-postgres"]),
+        ({}, ["planner-memory-postgres", "planner-memory-webhook", "planner-memory-slack"]),
+        ({"n8n_webhook_auth": False}, ["planner-memory-postgres", "planner-memory-slack"]),
+        ({"n8n_manage": False}, ["planner-memory-postgres", "planner-memory-webhook"]),
     ],
 )
 def test_credentials(over: dict[str, Any], names: list[str]) -> None:
@@ -171,9 +179,10 @@ def test_credentials(over: dict[str, Any], names: list[str]) -> None:
 def test_the_secret_of_the_webhooks_is_hidden_from_the_history() -> None:
     project = rendered("{{ n8n_project }}", n8n_webhook_header="X-Mine")
     service = yaml.safe_load(project["definition"])["services"]["n8n"]
-    (mount,) = [one for one in service["volumes"] if one.endswith(":ro")]
-    source, target, _read_only = mount.split(":")
-    assert source == f"./{project['files'][0]['path']}"
-    assert service["environment"]["EXTERNAL_HOOK_FILES"] == target
+    mounts = dict(one.removesuffix(":ro").split(":") for one in service["volumes"] if one.endswith(":ro"))
+    assert set(mounts) == {f"./{one['path']}" for one in project["files"]}
+    assert service["environment"]["EXTERNAL_HOOK_FILES"] == mounts["./hide-headers.js"]
+    extension = mounts["./SlackIncomingWebhook.credentials.js"]
+    assert extension.rpartition("/")[0] == service["environment"]["N8N_CUSTOM_EXTENSIONS"]
     assert service["environment"]["PLANNER_MEMORY_HIDDEN_HEADERS"] == "X-Mine"
     assert "enumerable: false" in project["files"][0]["content"]

@@ -88,15 +88,15 @@ class Look:
         return catalog.key(self._session.version, migrations, self._borrowed)
 
     def declared(self, migrations: Sequence[Migration]) -> dict[str, Any]:
-        """What these files declare: as kept, or as a scratch schema shows."""
+        """What these files declare: as kept, perhaps by another run just now, or as a scratch schema shows."""
         key = self.key(migrations)
-        if key not in self._declared:
+        if key not in self._kept:
             kept = self._history.kept_declaration(key)
-            if kept is None:
-                kept = scratch.declaration(self._session, self._schema, migrations, self._borrowed)
-            else:
+            if kept is not None:
                 self._kept.add(key)
-            self._declared[key] = kept
+                self._declared[key] = kept
+            elif key not in self._declared:
+                self._declared[key] = scratch.declaration(self._session, self._schema, migrations, self._borrowed)
         return self._declared[key]
 
     def found(self, things: Things) -> Sequence[str]:

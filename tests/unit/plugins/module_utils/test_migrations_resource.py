@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Optional
+from unittest import mock
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import files
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import catalog, files, scratch
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import Patience
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.plan import Applied, Policy, Seen
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import Migrations, Unborn
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.resource import (
+    Look,
+    Migrations,
+    Unborn,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import SqlError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import reconcile
 
@@ -221,6 +226,15 @@ def test_before_the_server_exists_everything_is_pending() -> None:
     assert result["actions"] == ["apply 001_a.sql", "apply 002_b.sql"]
     assert result["warnings"] == ["the migrations were not rehearsed, all of them are taken as pending: no answer"]
     assert result["statements"] == []
+
+
+def test_what_another_run_kept_meanwhile_is_not_kept_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing: dict[str, dict[str, object]] = {"tables": {}, "views": {}, "functions": {}}
+    monkeypatch.setattr(scratch, "declaration", lambda *_: nothing)
+    monkeypatch.setattr(catalog, "snapshot", lambda *_: nothing)
+    history = mock.Mock(read=lambda: tuple(map(row, FILES)), kept_declaration=mock.Mock(side_effect=[None, nothing]))
+    look = Look(mock.Mock(version=170000), history, "public")
+    assert [look.at(FILES, drift=True, scratch=True).unkept for _turn in range(3)] == [True, False, False]
 
 
 def test_patience_is_one_try_even_without_time() -> None:

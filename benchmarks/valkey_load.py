@@ -4,7 +4,7 @@
 
 """Valkey as the role runs it, filled at full rate while its AOF is rewritten each second: does it live and answer?
 
-Usage: .venv/bin/python benchmarks/valkey_load.py [--limit 448m] [--cpus 0.5] [--only 1000] [--pipeline 16]
+Usage: .venv/bin/python benchmarks/valkey_load.py [--limit 448m] [--cpus 0.5] [--only 1000] [--pipeline 1]
 
 Starts the role's image with the role's flags and start script in a container of its own on loopback, and fills it from
 a second container with valkey-benchmark, so that the load takes none of Valkey's CPU or memory. Over connections of
@@ -239,7 +239,7 @@ def main() -> int:
     parser.add_argument("--limit", action="append", help="memory limit; more than one may be named")
     parser.add_argument("--cpus", default=str(DEFAULTS["valkey_cpus"]))
     parser.add_argument("--only", type=int, choices=sorted(FILLS), help="bytes of a value")
-    parser.add_argument("--pipeline", type=int, default=16, help="commands that each of the 50 clients sends at once")
+    parser.add_argument("--pipeline", type=int, default=1, help="commands that each of the 50 clients sends at once")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the values that is written")
     asked = parser.parse_args()
     limits = asked.limit or [WITHOUT_SWAP, *([WITH_SWAP] if swap_mb() >= 200 else [])]

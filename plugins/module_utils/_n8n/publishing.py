@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import time
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any, Callable, Iterable, Mapping, Optional
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import webhooks
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import webhook_nodes
@@ -55,8 +55,14 @@ class Publisher:
                 rest += "; n8n may still remember a path that was given up while somebody called it: restart n8n"
             raise StackError(f"workflow '{name}': {error}{rest}", **error.details) from None
         try:
-            self.prove(name, live, wanted)
+            patiently(lambda: self.prove(name, live, wanted))
         except StackError as error:
+            if unanswered(error):
+                raise StackError(
+                    f"workflow '{name}': n8n took the new version and then gave no answer about it ({error}); it is "
+                    "left published, so look whether its triggers run, and at n8n's log",
+                    **error.details,
+                ) from None
             raise StackError(f"{error}; {self._take_back(live)}", **error.details) from None
 
     def _post(self, live: Mapping[str, Any], body: Mapping[str, Any]) -> None:
@@ -100,10 +106,11 @@ class Publisher:
         previous = live.get("activeVersionId") if live.get("active") else None
         if previous and previous != live.get("versionId"):
             try:
-                self._post(live, {"versionId": previous})
+                patiently(lambda: self._post(live, {"versionId": previous}))
                 return "the version that was live before is published again"
-            except StackError:
-                pass
+            except StackError as error:
+                if unanswered(error):
+                    return f"the version that was live before could not be published again ({error})"
         self.api.call("POST", f"/workflows/{live['id']}/unpublish", json={}, expect=range(200, 600))
         return "it is unpublished again"
 
@@ -152,6 +159,23 @@ class Publisher:
                     f"{PATIENCE_SECONDS:.0f} s and its log says why"
                 )
             time.sleep(POLL_SECONDS)
+
+
+def unanswered(error: StackError) -> bool:
+    """Whether nothing is known: no answer, or one of a proxy in place of n8n's."""
+    return isinstance(error, Unreachable) or error.details.get("status") in (502, 503, 504)
+
+
+def patiently(ask: Callable[[], None]) -> None:
+    """Ask until there is an answer, for a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except StackError as error:
+            if not unanswered(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(POLL_SECONDS)
 
 
 def publication_status(client: Any, workflow_id: str) -> Optional[Mapping[str, Any]]:

@@ -135,12 +135,15 @@ def node_id(workflow: str, node: Mapping[str, Any]) -> str:
 def made_and_left(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """Whether a run made this workflow and ended before it could do anything else with it.
 
-    Its nodes have the ids that follow from the names or that are declared, and nobody has written to it or run it.
+    Nobody has written to it or run it, and its nodes have the ids that follow from the names. Ids that are declared
+    come with any copy of the definition, so what has those must be what is declared as well.
     """
-    declared = {node["id"] for node in wanted.get("nodes") or () if node.get("id")}
-    ours = all(
-        node.get("id") in declared or node.get("id") == node_id(live["name"], {"name": node["name"]})
-        for node in live["nodes"]
+    derived = all(node.get("id") == node_id(live["name"], {"name": node["name"]}) for node in live["nodes"])
+    declared = {node_id(live["name"], node) for node in wanted.get("nodes") or ()}
+    ours = derived or (
+        all(node.get("id") in declared for node in live["nodes"])
+        and _faces(wanted) == _faces(live)
+        and wanted["connections"] == live["connections"]
     )
     untouched = live.get("createdAt") is not None and live.get("createdAt") == live.get("updatedAt")
     return bool(ours and untouched and live["nodes"] and not live.get("active") and not live.get("isArchived"))

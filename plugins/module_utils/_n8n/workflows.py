@@ -171,28 +171,40 @@ class Workflows:
         after: dict[str, Any] = {}
         operations: list[Operation] = []
         takes = handovers(self._live, items) if self.content else {}
-        self._publisher.freed = bool(takes)
+        blocking = self._blocking(items)
+        self._publisher.freed = bool(takes or blocking)
         order = in_order(items, self._flows, takes) if self.content else sorted(mine)
         lacking, waiting = too_early(order, items, self._flows) if self.content else ({}, set())
         later: list[Operation] = []
+        last: list[Operation] = []
         for name in [*self._strays, *order]:
             found, was, becomes = self._decide(name, current.get(name))
-            if found:
+            if name in self._strays:
+                (operations if name in blocking else last).extend(found)
+            elif found:
                 now = [step for step in found if name not in waiting or step.verb in steps.AT_ONCE]
                 operations += now
                 later += steps.link(name, lacking.get(name, ()), now)
                 later += [step for step in found if step not in now]
+            if found:
                 before.update({name: was} if was is not None else {})
                 after.update({name: becomes} if becomes is not None else {})
         needs = {name: called_by(item, self._flows) for name, item in items.items()} if self.content else {}
         up = [name for name, live in self._live.items() if running(live)]
-        operations = make_way(break_circles([*operations, *later], needs, up), takes)
+        operations = make_way(break_circles([*operations, *later, *last], needs, up), takes)
         up += [item["name"] for item in self._others if running(item)]
         known = {name: {one: calls[one] for one in calls if self._flows.knows(one)} for name, calls in needs.items()}
         self._unresolved += resting_calls(operations, known, up)
         self._refuse_conflicts(mine, operations)
         self._refuse_lost(items)
         return Plan(before, after, tuple(operations), tuple(self.api.warnings or self._unresolved))
+
+    def _blocking(self, items: Mapping[str, Mapping[str, Any]]) -> set[str]:
+        """What has to go first, for it answers where another is to answer; the rest goes when all else stands."""
+        return {
+            name for name, live in self._strays.items() if running(live)
+            and any(webhook_conflict(item, [live_version(live)]) for item in items.values())
+        }  # fmt: skip
 
     def _left_alone(self, name: str) -> bool:
         live = self._live.get(name)

@@ -15,11 +15,14 @@ description:
     and where nothing differs nothing is sent. A definition with C(description) costs one more request, for n8n's
     listing leaves it out.
   - An update keeps the live ids of nodes and webhooks, so that a webhook answers all the while, and publishes the new
-    version only after n8n has taken it. When n8n refuses to publish, the old version stays live.
+    version only after n8n has taken it. When n8n refuses to publish, the old version stays live. Where the webhook node
+    itself changes (its options, its version, its name), n8n registers it anew, and a call in that moment may be
+    answered 404.
   - A published webhook is proven to be registered, by a request with a method that starts nothing. With the owner's
     login every trigger is proven by n8n's own status of the publication, and the new version answers when the module
     ends; without it n8n may answer with the version before for a moment. When a trigger fails, n8n's words are
-    reported, and the version that was live is published again, or a new workflow is unpublished again.
+    reported, and the version that was live is published again, or a new workflow is unpublished again. Where n8n gives
+    no answer any more, the new version is left published, and the run fails.
   - Before anything is sent, the structure, cron expressions and intervals, the time zone, credentials, called workflows
     and paths of webhooks are checked, with the owner's login also whether n8n has the type and version of each node.
     Without it, n8n stores a node of an unknown type without a word and refuses only to publish it.

@@ -88,5 +88,7 @@ def holder(session: Any, concerns: Optional[Callable[[str], bool]] = None) -> Op
     """Who holds a table just now."""
     for row in session.rows(_HOLDERS):
         if concerns is None or concerns(row["relation"]):
-            return "{relation} is held by process {pid}, user {usename}, {program}, {state} since {since}".format(**row)
+            # Only who may read all statistics is told what another user does, and since when.
+            doing = ", {state} since {since}" if row["since"] else ""
+            return f"{{relation}} is held by process {{pid}}, user {{usename}}, {{program}}{doing}".format(**row)
     return None

@@ -33,7 +33,7 @@ FROM (
             kind.group_id,
             run.actual_hours AS actual,
             CASE
-                WHEN run.metadata ->> 'estimated_hours' ~ '^[0-9]{1,6}([.][0-9]{1,6})?$'
+                WHEN run.metadata ->> 'estimated_hours' ~ '^[0-9]{1,6}([.][0-9]{1,30})?$'
                     THEN (run.metadata ->> 'estimated_hours')::numeric
             END AS estimated
         FROM execution_runs AS run

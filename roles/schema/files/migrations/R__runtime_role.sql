@@ -20,13 +20,12 @@ AS $function$
     ('TABLE', 'graph_edges', ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
     ('TABLE', 'prompt_templates', ARRAY['SELECT']),
     ('TABLE', 'execution_run_stats', ARRAY['SELECT']),
-    ('SEQUENCE', 'events_id_seq', ARRAY['USAGE']),
-    ('SEQUENCE', 'plans_id_seq', ARRAY['USAGE']),
-    ('SEQUENCE', 'scheduler_runs_id_seq', ARRAY['USAGE']),
-    ('SEQUENCE', 'execution_runs_id_seq', ARRAY['USAGE']),
-    ('SEQUENCE', 'graph_nodes_id_seq', ARRAY['USAGE']),
-    ('SEQUENCE', 'graph_edges_id_seq', ARRAY['USAGE']),
     ('FUNCTION', 'get_graph_neighbors(VARCHAR)', ARRAY['EXECUTE'])
+    -- Whatever they are called: a table that somebody made may have been renamed, and its sequence not.
+    UNION ALL
+    SELECT 'SEQUENCE', pg_get_serial_sequence(numbered.name, 'id')::regclass::text, ARRAY['USAGE']
+    FROM unnest(ARRAY['events', 'plans', 'scheduler_runs', 'execution_runs', 'graph_nodes', 'graph_edges']) AS numbered (name)
+    WHERE to_regclass(numbered.name) IS NOT NULL AND pg_get_serial_sequence(numbered.name, 'id') IS NOT NULL
     -- Another system's table, which its owner may have kept to itself.
     UNION ALL
     SELECT 'TABLE', 'client_profiles', ARRAY['SELECT']

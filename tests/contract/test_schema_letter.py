@@ -169,7 +169,8 @@ def test_the_question_that_scenario_2_7_asks(database: Database) -> None:
                    metadata)
                SELECT 'r' || n, 'Process', CASE WHEN n <= 4 THEN 'x' ELSE 'y' END, 'w', NULL, n, given
                FROM (VALUES (1, '{"estimated_hours": 2}'::jsonb), (2, '{"estimated_hours": "2"}'), (3, '{}'),
-                            (4, '{"estimated_hours": "soon"}'), (5, '{"estimated_hours": 5}')) AS run (n, given)"""
+                            (4, '{"estimated_hours": "soon"}'),
+                            (5, '{"estimated_hours": 5.0000000001}')) AS run (n, given)"""
         )
         assert rows("SELECT avg(actual_hours) FROM execution_runs WHERE process_template_id = 'x'") == [(2.5,)]
         stats = rows(

@@ -338,9 +338,10 @@ def test_rights_that_were_lost_are_given_again_and_more_than_needed_is_told(data
     settings = {"planner_memory.runtime_role": role}
     try:
         migrate(database, settings=settings)
-        database.rows(f"REVOKE INSERT ON events FROM {role}; REVOKE USAGE ON SEQUENCE plans_id_seq FROM {role}")
+        database.rows("ALTER SEQUENCE plans_id_seq RENAME TO numbers")
+        database.rows(f"REVOKE INSERT ON events FROM {role}; REVOKE USAGE ON SEQUENCE numbers FROM {role}")
         database.rows(f"GRANT DELETE ON events TO {role}")
-        lost = f"(role {role} lacks INSERT on events; role {role} lacks USAGE on plans_id_seq)"
+        lost = f"(role {role} lacks INSERT on events; role {role} lacks USAGE on numbers)"
         for check in (True, False):
             result = migrate(database, settings=settings, check=check)
             assert result["actions"] == [f"apply R__runtime_role.sql {lost}"]

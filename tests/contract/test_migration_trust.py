@@ -165,7 +165,8 @@ def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> No
     first = Forked(lambda: migrate(database, slow)["changed"])
     deadline = time.monotonic() + 10
     while not database.rows(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_sleep.1'"
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_sleep'"
+        " AND pid <> pg_backend_pid()"
     ):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -203,6 +204,17 @@ UNIQUE = {
 def validity(database: Database) -> Optional[bool]:
     rows = database.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t_a')")
     return rows[0][0] if rows else None
+
+
+def test_an_index_on_a_table_that_no_file_made_is_finished_too(database: Database) -> None:
+    database.rows(BASE["sql"])
+    with pytest.raises(ModuleFailed, match=r"002_unique\.sql line 2: could not create unique index"):
+        migrate(database, UNIQUE)
+    assert validity(database) is False
+    database.rows("DELETE FROM t")
+    assert migrate(database, UNIQUE)["changed"] is True
+    assert validity(database) is True
+    assert migrate(database, UNIQUE)["changed"] is False
 
 
 def test_an_index_that_was_never_finished_is_dropped_and_built(database: Database) -> None:

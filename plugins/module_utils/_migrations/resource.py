@@ -240,7 +240,9 @@ class Migrations:
         if self._policy.on_drift == "ignore" or self._empty or migration.repeatable:
             return
         things = Things(migration)
-        if not things:
+        # What a file without transaction left when it did not end is its own.
+        begun = not migration.transactional and any(row.name == migration.name for row in self._seen.rows)
+        if begun or not things:
             return
         earlier = self._migrations[: self._migrations.index(migration)]
         # What an earlier file made may be replaced by a later one.

@@ -26,7 +26,8 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 class Difference:
     """One thing that is not as declared; ``repair`` is the SQL that adds it, empty where adding is not enough.
 
-    ``beyond``: it is there and not declared; ``certain``: it contradicts what is declared for certain.
+    ``beyond``: it is there and not declared; ``certain``: it contradicts what is declared for certain;
+    ``constraint``: the name of the live one that it is about, where there is one.
     """
 
     words: str
@@ -34,6 +35,7 @@ class Difference:
     step: int = 0
     beyond: bool = False
     certain: bool = True
+    constraint: str = ""
 
     @property
     def way_out(self) -> str:
@@ -66,8 +68,9 @@ def compare(
             told = list(_table(name, table, live["tables"].get(name)))
             found += told
             if name in live["tables"]:
+                known = {one.constraint for one in told}
                 rest = _beyond(name, later.get(name, table), live["tables"][name])
-                found += [one for one in rest if not any(one.words.split(", which")[0] in it.words for it in told)]
+                found += [one for one in rest if not one.constraint or one.constraint not in known]
     for kind, step in (("functions", 5), ("views", 6)):
         for name, wanted in declared[kind].items():
             if concerns is None or concerns(name.split("(", 1)[0]):
@@ -113,15 +116,15 @@ def _beyond(table: str, wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> I
         concerned = not one["columns"] or columns.intersection(one["columns"])
         if one["kind"] != "p" and not known and concerned:
             words = f"table {table} has constraint {one['name']} {one['definition']}"
-            yield _undeclared(words, certain=one["kind"] == "c")
+            yield _undeclared(words, certain=one["kind"] == "c", constraint=one["name"])
     unique = {one["definition"] for one in wanted["indexes"] if one["unique"]}
     for one in seen["indexes"]:
         if one["unique"] and one["valid"] and not one["constraint"] and one["definition"] not in unique:
             yield _undeclared(f"table {table} has index {one['name']} unique {one['definition']}", certain=False)
 
 
-def _undeclared(words: str, *, certain: bool = True) -> Difference:
-    return Difference(f"{words}, which no file declares and which refuses rows", (), 9, True, certain)
+def _undeclared(words: str, *, certain: bool = True, constraint: str = "") -> Difference:
+    return Difference(f"{words}, which no file declares and which refuses rows", (), 9, True, certain, constraint)
 
 
 def _column(column: Mapping[str, Any]) -> str:
@@ -260,7 +263,7 @@ def _constraint(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, 
         rival = seen["kind"] == wanted["kind"] and seen["columns"] == wanted["columns"]
         if rival or seen["name"] == name:
             words = f"table {table} has constraint {seen['name']} {seen['definition']}, declared is {rule}"
-            yield Difference(words)
+            yield Difference(words, constraint=seen["name"])
             return
     yield Difference(
         f"table {table} lacks constraint {name} {rule}", (f"{alter} ADD CONSTRAINT {quoted(name)} {rule}",), step

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import webhooks
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import webhook_nodes
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import webhook_paths
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import live_version
 
@@ -82,19 +82,22 @@ class Publisher:
 
         A question, or a call, that comes while n8n does so makes it remember the old holder, for an hour.
         """
-        own = {(method, path) for _node, method, path in webhook_nodes(live_version(live)) if live.get("active")}
+        own = webhook_paths(live_version(live)) if live.get("active") else set()
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for _node, method, path in webhook_nodes(wanted):
+        for method, path in sorted(webhook_paths(wanted) - own):
             harmless = self._harmless(path, frozenset((method,)))
-            while harmless and (method, path) not in own and self._held(harmless, method, path):
+            while harmless and self._held(harmless, method, path):
                 if time.monotonic() >= deadline:
                     return
                 time.sleep(POLL_SECONDS)
 
     def _held(self, harmless: str, method: str, path: str) -> bool:
-        answer = self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
-        _registered, asked, others = answer.text.partition(f"not registered for {harmless} requests")
+        _registered, asked, others = self._said(harmless, path).partition(f"not registered for {harmless} requests")
         return bool(asked) and re.search(rf"\b{method}\b", others) is not None
+
+    def _said(self, harmless: str, path: str) -> str:
+        """What n8n answers to a request that starts nothing: which methods the path is registered for, if any."""
+        return self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True).text
 
     def _harmless(self, path: str, methods: frozenset[str]) -> Optional[str]:
         """A method that starts no workflow at all."""
@@ -150,8 +153,7 @@ class Publisher:
         registered = re.compile(rf"not registered for {harmless} requests", re.IGNORECASE)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self.api.visitor.request(harmless, f"/webhook/{path}", expect=range(200, 600), reads=True)
-            if registered.search(answer.text):
+            if registered.search(self._said(harmless, path)):
                 return
             if time.monotonic() >= deadline:
                 raise StackError(

@@ -106,6 +106,11 @@ def webhook_nodes(item: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
                 yield node["name"], str(method).upper(), path
 
 
+def webhook_paths(item: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """(method, path) of all that it answers."""
+    return {(method, path) for _node, method, path in webhook_nodes(item)}
+
+
 def webhook_conflict(item: Mapping[str, Any], others: Iterable[Mapping[str, Any]] = ()) -> Optional[str]:
     """What else answers where a workflow wants to, in one sentence."""
     mine: dict[tuple[str, str], str] = {}
@@ -164,21 +169,17 @@ def alike(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> Opt
     It answers on the same webhooks, and half of the nodes are the same; without webhooks everything is the same, for
     schedules and error triggers are much the same everywhere.
     """
-    mine, paths = _faces(wanted), _paths(wanted)
+    mine, paths = _faces(wanted), webhook_paths(wanted)
 
     def same(stray: Mapping[str, Any]) -> bool:
         theirs = _faces(stray)
         if not paths:
             return mine == theirs and wanted["connections"] == stray["connections"]
         common = sum(theirs.get(name) == face for name, face in mine.items())
-        return paths == _paths(stray) and 2 * common >= max(len(mine), len(theirs))
+        return paths == webhook_paths(stray) and 2 * common >= max(len(mine), len(theirs))
 
     found = [stray for stray in strays if not stray.get("isArchived") and same(stray)]
     return found[0] if len(found) == 1 else None
-
-
-def _paths(item: Mapping[str, Any]) -> set[tuple[str, str]]:
-    return {(method, path) for _node, method, path in webhook_nodes(item)}
 
 
 def _faces(item: Mapping[str, Any]) -> dict[str, Any]:

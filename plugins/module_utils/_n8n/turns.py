@@ -15,6 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     called_reference,
     calls,
     webhook_nodes,
+    webhook_paths,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.steps import short
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
@@ -35,12 +36,12 @@ def handovers(
     live: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, set[str]]:  # fmt: skip
     """Of which workflows each one takes over a path that they are declared without."""
-    stays = {name: {(method, path) for _node, method, path in webhook_nodes(item)} for name, item in wanted.items()}
+    stays = {name: webhook_paths(item) for name, item in wanted.items()}
     holders = {
-        (method, path): name
+        one: name
         for name, item in live.items()
         if name in wanted and running(item)
-        for _node, method, path in webhook_nodes(live_version(item))
+        for one in webhook_paths(live_version(item))
     }
     takes = {
         name: {holders[one] for one in paths if one in holders and one not in stays[holders[one]]} - {name}

@@ -37,7 +37,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     made_and_left,
     renamed,
     webhook_conflict,
-    webhook_nodes,
+    webhook_paths,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
@@ -179,16 +179,17 @@ class Workflows:
         last: list[Operation] = []
         for name in [*self._strays, *order]:
             found, was, becomes = self._decide(name, current.get(name))
+            if not found:
+                continue
+            before.update({name: was} if was is not None else {})
+            after.update({name: becomes} if becomes is not None else {})
             if name in self._strays:
                 (operations if name in blocking else last).extend(found)
-            elif found:
-                now = [step for step in found if name not in waiting or step.verb in steps.AT_ONCE]
-                operations += now
-                later += steps.link(name, lacking.get(name, ()), now)
-                later += [step for step in found if step not in now]
-            if found:
-                before.update({name: was} if was is not None else {})
-                after.update({name: becomes} if becomes is not None else {})
+                continue
+            now = [step for step in found if name not in waiting or step.verb in steps.AT_ONCE]
+            operations += now
+            later += steps.link(name, lacking.get(name, ()), now)
+            later += [step for step in found if step not in now]
         needs = {name: called_by(item, self._flows) for name, item in items.items()} if self.content else {}
         up = [name for name, live in self._live.items() if running(live)]
         operations = make_way(break_circles([*operations, *later, *last], needs, up), takes)
@@ -332,20 +333,16 @@ class Workflows:
 
     def _update_one(self, name: str, *, hold: bool, prove: bool = False) -> None:
         """``hold`` leaves the published version live; without it n8n registers the triggers anew."""
-        live = self._live[name]
-        body = request_body(self.wanted[name], self._index, live, self._flows)
-        params = {"publishIfActive": "false"} if hold else None
-        answer = self._publisher.call(name, "PUT", self._path(name), json=body, params=params)
-        self._keep(name, answer)
+        self._put(name, request_body(self.wanted[name], self._index, self._live[name], self._flows), hold=hold)
         self._astray.discard(name)
         if prove:
             self._publisher.prove(name, self._live[name], self.wanted[name])
 
-    def _keep(self, name: str, answer: Mapping[str, Any]) -> None:
-        self._live[name] = {
-            **self._live[name],
-            **{key: answer[key] for key in ("versionId", "nodes") if key in answer},
-        }
+    def _put(self, name: str, body: Mapping[str, Any], *, hold: bool) -> None:
+        params = {"publishIfActive": "false"} if hold else None
+        answer = self._publisher.call(name, "PUT", self._path(name), json=body, params=params)
+        kept = {key: answer[key] for key in ("versionId", "nodes") if key in answer}
+        self._live[name] = {**self._live[name], **kept}
 
     def _tag_one(self, name: str) -> None:
         tag = str(self.policy.owner_tag)
@@ -365,11 +362,7 @@ class Workflows:
     def _aside_one(self, name: str) -> None:
         """Let a live workflow answer elsewhere until its own turn comes."""
         live = self._live[name]
-        paths = {(method, path) for item in self.wanted.values() for _node, method, path in webhook_nodes(item)}
-        body = aside(live, paths)
-        self._astray.add(name)
-        hold = {"publishIfActive": "false"}
-        self._keep(name, self._publisher.call(name, "PUT", self._path(name), json=body, params=hold))
+        self._draft(name, aside(live, set().union(*map(webhook_paths, self.wanted.values()))))
         self._aside[name] = live
         self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
         self._live[name] = {**self._live[name], "activeVersionId": self._live[name].get("versionId")}
@@ -378,11 +371,13 @@ class Workflows:
         """Publish a workflow whose calls of others rest until these are published too."""
         wanted = self.wanted[name]
         resting = [{**node, "disabled": True} if node["name"] in nodes else node for node in wanted["nodes"]]
-        body = request_body({**wanted, "nodes": resting}, self._index, self._live[name], self._flows)
-        self._astray.add(name)
-        hold = {"publishIfActive": "false"}
-        self._keep(name, self._publisher.call(name, "PUT", self._path(name), json=body, params=hold))
+        self._draft(name, request_body({**wanted, "nodes": resting}, self._index, self._live[name], self._flows))
         self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
+
+    def _draft(self, name: str, body: Mapping[str, Any]) -> None:
+        """Save what is not declared; the workflow is astray until it is updated."""
+        self._astray.add(name)
+        self._put(name, body, hold=True)
 
     def _unpublish_one(self, name: str) -> None:
         self._publisher.call(name, "POST", self._path(name, "/unpublish"), json={})

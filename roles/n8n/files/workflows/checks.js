@@ -14,7 +14,7 @@ const client = () => {
   if (id !== null && !(Number.isInteger(id) && id > 0 && id < 2 ** 31)) details.push('client_id must be a positive integer below 2147483648, or left out');
 };
 // Postgres keeps no NUL, no half of a surrogate pair and no JSON that is nested thousands of levels deep, and a number beyond
-// 2 ** 53 has been rounded before it comes here; n8n gives an expression five seconds. No recursion, so that what is too deep
+// 2 ** 53 has been rounded before it comes here; n8n gives an expression some seconds. No recursion, so that what is too deep
 // for others is refused and not fatal.
 const storable = () => {
   const spoiled = /[\0\p{Surrogate}]/u;

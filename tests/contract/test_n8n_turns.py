@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
 
 from tests.contract.n8n import Rig
-from tests.support.flows import call, called, flow, hook, node
+from tests.support.flows import call, called, flow, hook, node, simple
 from tests.support.run_module import run_module
 
 TAG = "contract-turns"
@@ -20,10 +20,6 @@ TAG = "contract-turns"
 def options(n8n: Rig, *workflows: dict[str, Any], **over: Any) -> dict[str, Any]:
     given = {**n8n.connection, **n8n.login, "workflows": list(workflows), "state": "published", "owner_tag": TAG}
     return {**given, **over}
-
-
-def simple(name: str, path: str) -> dict[str, Any]:
-    return flow(name, hook(path), node("Nothing", "noOp", 1))
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,11 @@ def hook(path: str) -> dict[str, Any]:
     return node("Hook", "webhook", 2, httpMethod="POST", path=path)
 
 
+def simple(name: str, path: str, *more: dict[str, Any], **over: Any) -> dict[str, Any]:
+    """One that answers on a path and does nothing."""
+    return {**flow(name, hook(path), *(more or (node("Nothing", "noOp", 1),))), **over}
+
+
 def call(name: str, workflow: str) -> dict[str, Any]:
     chosen = {"__rl": True, "mode": "list", "value": "", "cachedResultName": workflow}
     return node(name, "executeWorkflow", 1.2, workflowId=chosen, options={})

@@ -25,6 +25,20 @@ class Run:
         """The lines that name a host."""
         return "\n".join(line for line in self.output.splitlines() if f"[{name}]" in line)
 
+    def refuses(self, name: str, sentence: str) -> None:
+        """Check that a host failed for this one reason alone."""
+        assert f"fatal: [{name}]" in self.of_host(name), self.output
+        assert sentence in self.of_host(name)
+        assert "things are wrong" not in self.of_host(name)
+
+
+def run_preflight(folder: Path, role: str, hosts: Mapping[str, Any], **variables: Any) -> Run:
+    """What a role says beforehand on each of the hosts that are made up of variables."""
+    imported = {"name": f"bestviable.planner_memory.{role}", "tasks_from": "preflight"}
+    tasks = [{"ansible.builtin.import_role": imported}, {"bestviable.planner_memory.preflight": {"report": True}}]
+    plays = [{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}]
+    return run_playbook(folder, plays, hosts=hosts, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+
 
 def run_playbook(
     folder: Path, plays: list[dict[str, Any]], *arguments: str, hosts: Optional[Mapping[str, Any]] = None, **env: str

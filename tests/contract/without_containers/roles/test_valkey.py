@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbook import Run, run_playbook
+from tests.support.playbook import Run, run_preflight
 from tests.support.valkey import ROOT, described
 
 RUN = ROOT / "roles/valkey/files/valkey-run.sh"
@@ -195,19 +195,13 @@ READABLE: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    role = {"name": "bestviable.planner_memory.valkey", "tasks_from": "preflight"}
-    tasks = [{"ansible.builtin.import_role": role}, {"bestviable.planner_memory.preflight": {"report": True}}]
     hosts = {**{name: variables for name, (variables, _words) in UNREADABLE.items()}, **READABLE}
-    folder = tmp_path_factory.mktemp("valkey")
-    plays = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
-    return run_playbook(folder, plays, hosts=hosts, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    return run_preflight(tmp_path_factory.mktemp("valkey"), "valkey", hosts)
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_file_that_the_declared_server_cannot_read_is_told_before_anything_is_touched(told: Run, name: str) -> None:
-    assert f"fatal: [{name}]" in told.of_host(name), told.output
-    assert UNREADABLE[name][1] in told.of_host(name)
-    assert "things are wrong" not in told.of_host(name)
+    told.refuses(name, UNREADABLE[name][1])
 
 
 @pytest.mark.parametrize("name", READABLE)

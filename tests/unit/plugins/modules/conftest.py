@@ -1,6 +1,21 @@
 from __future__ import annotations
 
+import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
+
 from tests.support.compose import docker, run
 from tests.support.retired import retire, stack
 
 __all__ = ["docker", "retire", "run", "stack"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """n8n is asked again at once."""
+    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+
+
+@pytest.fixture
+def at_once(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """n8n is asked a second time at most."""
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)

@@ -21,9 +21,7 @@ NOT_YET = 'The requested webhook "GET events/log" is not registered.'
 PG = {"id": "c1", "name": "pg", "type": "postgres"}
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def definition(**over: Any) -> dict[str, Any]:

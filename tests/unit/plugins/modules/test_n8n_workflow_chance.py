@@ -7,20 +7,16 @@ import random
 from typing import Any
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 
 from tests.support.flows import call, flow, hook, node
-from tests.support.n8n_double import BASE, Killed, N8nDouble
-from tests.support.run_module import ModuleFailed, run_module
+from tests.support.n8n_double import Killed, N8nDouble, run_workflows
+from tests.support.run_module import ModuleFailed
 
 NAMES = ("a", "b", "c", "d")
 PATHS = ("w", "x", "y", "z")
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def declared(chance: random.Random) -> list[dict[str, Any]]:
@@ -42,17 +38,8 @@ def options(chance: random.Random) -> dict[str, Any]:
     return {"state": state, "prune": chance.random() < 0.5, "prune_to": chance.choice(("archived", "absent"))}
 
 
-def run(double: N8nDouble, workflows: list[dict[str, Any]], *, check: bool = False, **over: Any) -> dict[str, Any]:
-    params = {
-        "url": BASE,
-        "api_key": "key",
-        "workflows": workflows,
-        "owner_tag": "ours",
-        "on_existing": "adopt",
-        **over,
-    }
-    with double.serving():
-        return run_module("n8n_workflow", params, check=check)
+def run(double: N8nDouble, workflows: list[dict[str, Any]], **over: Any) -> dict[str, Any]:
+    return run_workflows(double, *workflows, on_existing="adopt", **over)
 
 
 def meddle(double: N8nDouble, chance: random.Random) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import responses
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 from responses.matchers import json_params_matcher
 
 from tests.support.run_module import ModuleFailed
@@ -23,25 +22,28 @@ from tests.unit.plugins.modules.test_n8n_workflow import (
     sent,
 )
 
+pytestmark = pytest.mark.usefixtures("impatient")
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+
+REPLACED = {**PG, "id": "c2"}
+
+
+def bind_anew(*credentials: dict[str, Any]) -> dict[str, Any]:
+    """Run where n8n has these, and the one that is replaced is to be the workflow's."""
+    listing(live(), credentials=[*credentials])
+    body, mended = sent(), live()
+    for item in (body, mended):
+        item["nodes"][1]["credentials"]["postgres"]["id"] = REPLACED["id"]
+    responses.put(f"{API}/w1", json=live(), match=[json_params_matcher(body)])
+    publish()
+    probe(REGISTERED)
+    listing(mended, credentials=[*credentials])
+    return run("published")
 
 
 @ordered
 def test_a_deleted_credential_is_noticed_and_the_reference_mended() -> None:
-    replaced = {**PG, "id": "c2"}
-    listing(live(), credentials=[replaced])
-    body = sent()
-    body["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
-    responses.put(f"{API}/w1", json=live(), match=[json_params_matcher(body)])
-    publish()
-    probe(REGISTERED)
-    mended = live()
-    mended["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
-    listing(mended, credentials=[replaced])
-    assert run("published")["actions"][0] == "update workflow 'w': nodes.PG.credentials.postgres"
+    assert bind_anew(REPLACED)["actions"][0] == "update workflow 'w': nodes.PG.credentials.postgres"
 
 
 @ordered
@@ -56,17 +58,7 @@ def test_a_credential_that_is_missing_or_ambiguous_stops_before_the_first_write(
 
 @ordered
 def test_a_credential_that_lost_its_name_to_another_is_bound_anew() -> None:
-    credentials = [{**PG, "name": "pg old"}, {**PG, "id": "c2"}]
-    listing(live(), credentials=credentials)
-    body = sent()
-    body["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
-    responses.put(f"{API}/w1", json=live(), match=[json_params_matcher(body)])
-    publish()
-    probe(REGISTERED)
-    mended = live()
-    mended["nodes"][1]["credentials"]["postgres"]["id"] = "c2"
-    listing(mended, credentials=credentials)
-    result = run("published")
+    result = bind_anew({**PG, "name": "pg old"}, REPLACED)
     assert result["actions"][0] == "update workflow 'w': nodes.PG.credentials.postgres"
     assert result["diff"]["before"] == {"w": {"nodes.PG.credentials.postgres": "pg old"}}
 

@@ -6,29 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 
-from tests.support.flows import call, called, flow, hook, node
-from tests.support.n8n_double import BASE, Killed, N8nDouble
-from tests.support.run_module import ModuleFailed, run_module
+from tests.support.flows import call, called, flow, hook, node, simple
+from tests.support.n8n_double import Killed, N8nDouble
+from tests.support.n8n_double import run_workflows as run
+from tests.support.run_module import ModuleFailed
 
-TAG = "ours"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
-
-
-def run(double: N8nDouble, *workflows: dict[str, Any], check: bool = False, **over: Any) -> dict[str, Any]:
-    params = {"url": BASE, "api_key": "key", "workflows": list(workflows), "state": "published", "owner_tag": TAG}
-    with double.serving():
-        return run_module("n8n_workflow", {**params, **over}, check=check)
-
-
-def simple(name: str, path: str, *more: dict[str, Any], **over: Any) -> dict[str, Any]:
-    return {**flow(name, hook(path), *(more or (node("Nothing", "noOp", 1),))), **over}
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def family() -> list[dict[str, Any]]:

@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 
-from tests.support.flows import flow, hook, node
-from tests.support.n8n_double import BASE, N8nDouble
-from tests.support.run_module import ModuleFailed, run_module
-
-
-def simple(name: str, path: str, **over: Any) -> dict[str, Any]:
-    return {**flow(name, hook(path), node("Nothing", "noOp", 1)), **over}
-
-
-def run(double: N8nDouble, *workflows: dict[str, Any], **over: Any) -> dict[str, Any]:
-    params = {"url": BASE, "api_key": "key", "workflows": list(workflows), "state": "published", "owner_tag": "ours"}
-    with double.serving():
-        return run_module("n8n_workflow", {**params, **over})
+from tests.support.flows import flow, hook, node, simple
+from tests.support.n8n_double import N8nDouble
+from tests.support.n8n_double import run_workflows as run
+from tests.support.run_module import ModuleFailed
 
 
 @pytest.fixture
-def double(monkeypatch: pytest.MonkeyPatch) -> N8nDouble:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+def double(impatient: None, monkeypatch: pytest.MonkeyPatch) -> N8nDouble:
     monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.1)
     made = N8nDouble()
     run(made, simple("w", "x"))
     return made
 
 
-def proofs(monkeypatch: pytest.MonkeyPatch, *answers: Exception) -> None:
-    """What the proof of a publication ends with, one time after the other; the last for good."""
-    left = list(answers)
-
-    def prove(*_seen: Any) -> None:
-        if left:
-            raise left.pop(0) if len(left) > 1 else left[0]
-
+def proof(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> Mock:
+    """A publication's proof ends so: always with this error, or with one of these after the other."""
+    prove = Mock(side_effect=outcome)
     monkeypatch.setattr(publishing.Publisher, "prove", prove)
+    return prove
 
 
 def test_a_version_of_which_nothing_is_known_is_left_published(
     double: N8nDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proofs(monkeypatch, Unreachable("no answer"))
+    proof(monkeypatch, Unreachable("no answer"))
     with pytest.raises(ModuleFailed, match=r"took the new version and then gave no answer about it .*left published"):
         run(double, simple("w", "y"))
     live = double.named("w")
@@ -57,20 +44,14 @@ def test_a_version_of_which_nothing_is_known_is_left_published(
 def test_an_answer_that_comes_late_is_waited_for(
     double: N8nDouble, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    waits = [Unreachable("no answer"), StackError("a proxy's", status=status)]
-
-    def prove(*_seen: Any) -> None:
-        if waits:
-            raise waits.pop()
-
-    monkeypatch.setattr(publishing.Publisher, "prove", prove)
+    prove = proof(monkeypatch, [StackError("a proxy's", status=status), Unreachable("no answer"), None])
     assert run(double, simple("w", "y"))["actions"][-1] == "publish the new version of workflow 'w'"
-    assert waits == []
+    assert prove.call_count == 3
 
 
 def test_the_old_version_comes_back_through_a_hiccup(double: N8nDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     before = double.named("w")["activeVersionId"]
-    proofs(monkeypatch, StackError("n8n could not register its triggers"))
+    proof(monkeypatch, StackError("n8n could not register its triggers"))
     post, hiccups = publishing.Publisher._post, [Unreachable("no answer"), StackError("a proxy's", status=503)]
 
     def stumbling(self: Any, live: Any, body: Any) -> None:

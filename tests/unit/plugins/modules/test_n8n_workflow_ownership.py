@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import responses
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 from responses.matchers import header_matcher, json_params_matcher
 
 from tests.support.run_module import ModuleFailed
@@ -34,9 +33,7 @@ STATUS = f"{BASE}/rest/workflows/w1/publication-status"
 LOGIN = {"owner_email": "david@example.com", "owner_password": "Canary-owner-1"}
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "POLL_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def log_in(types: Any = ("n8n-nodes-base.webhook@2.1", "n8n-nodes-base.postgres@2.7")) -> None:

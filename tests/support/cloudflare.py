@@ -207,7 +207,7 @@ def serve(cloudflare: FakeCloudflare) -> Iterator[FakeCloudflare]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     cloudflare.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:

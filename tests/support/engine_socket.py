@@ -66,7 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def served(server: Served) -> Iterator[Served]:
     with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 

@@ -47,7 +47,7 @@ class Client:
 @contextmanager
 def running(name: str) -> Iterator[Client]:
     server = service_double.make_server(name, port=0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield Client(server.server_address[1])

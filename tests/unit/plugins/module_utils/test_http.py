@@ -66,7 +66,7 @@ def test_a_server_cannot_make_a_run_wait_for_hours(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("time.sleep", naps.append)
     Busy.asks = [asked]
     with HTTPServer(("127.0.0.1", 0), Busy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         assert Http(f"http://127.0.0.1:{server.server_port}").get("/x").status == 200
         server.shutdown()
     assert naps == [waited]

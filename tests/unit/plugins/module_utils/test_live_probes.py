@@ -69,7 +69,7 @@ class Server(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     Server.hits = []
     server = HTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 

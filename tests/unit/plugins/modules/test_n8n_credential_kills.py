@@ -10,6 +10,8 @@ import pytest
 from tests.support.n8n_double import BASE, Killed, N8nDouble
 from tests.support.run_module import run_module
 
+pytestmark = pytest.mark.usefixtures("cheap_fingerprints")
+
 
 def run(double: N8nDouble, folder: Path, *items: dict[str, Any], **over: Any) -> dict[str, Any]:
     params = {"url": BASE, "api_key": "key", "state_file": str(folder / "state.json"), "credentials": list(items)}

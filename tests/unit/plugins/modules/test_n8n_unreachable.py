@@ -71,7 +71,10 @@ def test_an_n8n_that_is_not_there_is_told_unless_it_may_be_unborn(
 
 
 @pytest.mark.parametrize("module", ["n8n_workflow_info", "n8n_owner"])
-def test_a_run_takes_nothing_for_empty(module: str, options: dict[str, Any], nobody: str) -> None:
+def test_a_run_takes_nothing_for_empty(
+    module: str, options: dict[str, Any], nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     given = {**options, **MODULES[module][0], "url": nobody, "assume_empty_if_unreachable": True}
     with pytest.raises(ModuleFailed, match="Connection refused"):
         run_module(module, given)

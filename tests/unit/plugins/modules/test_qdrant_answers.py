@@ -115,7 +115,7 @@ class Busy(BaseHTTPRequestHandler):
 def busy() -> Iterator[str]:
     Busy.seen, Busy.there = [], set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()

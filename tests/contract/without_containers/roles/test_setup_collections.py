@@ -20,7 +20,7 @@ import pytest
 from tests.support.collections_law import EVERYTHING, OTHERWISE, SMALL
 from tests.support.run_module import ModuleFailed, run_module
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SCRIPT = ROOT / "roles/qdrant/files/setup_collections.py"
 NAMES = ["agent_memories", "daily_threads", "doc_chunks", "events"]
 

@@ -212,7 +212,8 @@ def watchdog(rig: Rig) -> None:
 
 def forwarded(rig: Rig) -> None:
     """What services see of a client: cloudflared's place is the host's loopback, any other is not believed."""
-    headers = ("-H", "Host: memory.bestviable.com", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-For: 1.2.3.4")
+    headers = ("-H", "Host: memory.bestviable.com", "-H", "X-Forwarded-Proto: https", "-H", "X-Forwarded-For: 1.2.3.4",
+               "-H", "Forwarded: for=1.2.3.4;proto=https")  # fmt: skip
 
     def seen() -> dict[str, str]:
         kept = rig.on("docker", "exec", "memory-gateway", "curl", "-s", "http://localhost:8090/_double/requests")
@@ -232,6 +233,8 @@ def forwarded(rig: Rig) -> None:
     proto, client = believed["x-forwarded-proto"], believed["x-forwarded-for"]
     proved(f"https from the container in cloudflared's place: {proto}, {client}",
            proto == "https" and client.startswith("1.2.3.4"))  # fmt: skip
+    proved("RFC 7239's Forwarded reaches no service, from nobody",
+           not [one for one in (believed, spoofed) if "forwarded" in one])  # fmt: skip
     secret = "/home/david/services/cloudflared/credentials.json"
     owner = rig.on("stat", "--format=%u %a", secret)
     shown = json.dumps(rig.inspect("cloudflared"))

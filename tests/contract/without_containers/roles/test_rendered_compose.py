@@ -230,7 +230,10 @@ def test_traefik(rendered):
     assert traefik["networks"] == ["docker_proxy"]
     assert traefik["user"] == "65532:65532"
     assert "group_add" not in traefik
-    assert traefik["volumes"] == ["socket_proxy:/run/socket-proxy:ro"], "never the engine's own socket"
+    assert traefik["volumes"] == [
+        "socket_proxy:/run/socket-proxy:ro",
+        "./requests.yml:/etc/traefik/requests.yml:ro",
+    ], "never the engine's own socket"
     assert traefik["healthcheck"]["test"] == ["CMD", "traefik", "healthcheck"]
     environment = traefik["environment"]
     assert environment["TRAEFIK_PROVIDERS_DOCKER_ENDPOINT"] == "unix:///run/socket-proxy/docker.sock"
@@ -329,7 +332,7 @@ def test_the_proxy_before_the_engine(rendered):
     files = {one["path"]: one for one in rendered["plain"]["traefik"]["files"]}
     assert {one["mode"] for one in files.values()} == {"0644"}
     assert "deny_status 403 unless reads" in files["haproxy.cfg"]["content"]
-    assert sorted(files) == ["ask.pl", "haproxy.cfg"]
+    assert sorted(files) == ["ask.pl", "haproxy.cfg", "requests.yml"]
 
 
 def test_nothing_in_the_operators_words_is_lost(rendered):

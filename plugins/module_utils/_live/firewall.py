@@ -64,7 +64,10 @@ def managers_of(ufw: str, nftables: str, active: dict[str, bool]) -> list[str]:
     if re.search(r"^\s*ENABLED\s*=\s*yes", ufw, re.MULTILINE | re.IGNORECASE):
         found.append("ufw is enabled; its rules and ours hold side by side")
     if active.get("firewalld"):
-        found.append("firewalld runs; its rules and ours hold side by side")
+        found.append(
+            "firewalld runs; its rules and ours hold side by side (where Docker was started before firewalld was there,"
+            " it lets nothing through to containers until Docker is restarted)"
+        )
     if active.get("nftables"):
         flushes = re.search(r"^\s*flush\s+ruleset", nftables, re.MULTILINE)
         found.append(

@@ -112,8 +112,9 @@ options:
     default: 300
   assume_empty_if_unreachable:
     description:
-      - In check mode, take all migrations as pending where no server answers, because this same run would create it.
-        The same goes for a missing psycopg2.
+      - In check mode, take all migrations as pending where nothing takes a connection, because this same run would
+        create the server. The same goes for a missing psycopg2. A server that takes the connection and does not
+        answer, or is starting up, is an error all the same.
       - Has no effect outside of check mode.
     type: bool
     default: false
@@ -265,7 +266,7 @@ def build(params: dict[str, Any], *, may_be_unborn: bool, stack: ExitStack) -> R
     try:
         connected = connect()
     except (Unreachable, session.DriverMissing) as error:
-        if may_be_unborn:
+        if may_be_unborn and (isinstance(error, session.DriverMissing) or error.nobody):
             return Unborn(migrations, str(error), policy)
         raise
     place = (params["schema"], params["history_table"])

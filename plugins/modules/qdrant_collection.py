@@ -285,8 +285,8 @@ options:
     default: 300
   assume_empty_if_unreachable:
     description:
-      - In check mode, plan as for a server without collections where no server answers, because this same run would
-        create it.
+      - In check mode, plan as for a server without collections where nothing takes a connection at O(url), because this
+        same run would create it. A server that takes the connection and does not answer is an error all the same.
       - Has no effect outside of check mode.
     type: bool
     default: false

@@ -28,6 +28,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
 OLDEST_SERVER = 120000
 LOCK_NOT_AVAILABLE = "55P03"
 CANCELLED = "57014"
+_SIGNS_OF_LIFE = ("timeout expired", "closed the connection", "starting up")
 _POOLED = (
     "at {} a pooler answers in place of PostgreSQL, and may give each statement another session, where neither settings"
     " nor locks last; name the address of the server itself in login_host and login_port"
@@ -224,7 +225,8 @@ def _fail_to_connect(error: Any, login: Mapping[str, Any]) -> NoReturn:
         raise StackError(_POOLED.format(where.removeprefix("PostgreSQL at "))) from error
     if "FATAL:" in words and "starting up" not in words:
         raise StackError(f"{where} refuses the login: {words.split('FATAL:', 1)[1].strip()}") from error
-    raise Unreachable(
-        f"{where} does not answer ({_first_line(error).rsplit(': ', 1)[-1]});"
-        " start it, or correct login_host and login_port"
-    ) from error
+    nobody = not any(sign in words for sign in _SIGNS_OF_LIFE)
+    way_out = "start it, or correct login_host and login_port" if nobody else "wait until it does, or look at its log"
+    unreachable = Unreachable(f"{where} does not answer ({_first_line(error).rsplit(': ', 1)[-1]}); {way_out}")
+    unreachable.nobody = nobody
+    raise unreachable from error

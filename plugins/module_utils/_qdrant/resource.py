@@ -86,7 +86,7 @@ class Collections:
         try:
             names = frozenset(self.client.list_collections())
         except Unreachable as error:
-            if not self.may_be_unborn:
+            if not (error.nobody and self.may_be_unborn):
                 raise
             self.unborn = str(error)
             self.world = World(run=self.run)

@@ -90,6 +90,23 @@ def test_before_the_server_exists(monkeypatch: pytest.MonkeyPatch) -> None:
         run_module("postgres_migration", arguments)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        'connection to server at "db", port 5432 failed: timeout expired',
+        'connection to server at "db", port 5432 failed: server closed the connection unexpectedly',
+        "FATAL:  the database system is starting up",
+    ],
+)
+def test_a_server_that_is_there_and_stalls_is_not_taken_for_one_to_come(
+    monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    refuse(monkeypatch, words)
+    arguments = {**LOGIN, "migrations": [ONE], "assume_empty_if_unreachable": True}
+    with pytest.raises(ModuleFailed, match=r"does not answer .*; wait until it does, or look at its log"):
+        run_module("postgres_migration", arguments, check=True)
+
+
 def test_without_psycopg2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PSYCOPG2_ERROR", "No module named psycopg2")
     arguments = {**LOGIN, "migrations": [ONE], "assume_empty_if_unreachable": True}

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Optional
 
 import pytest
-import requests
 import responses
 from responses.matchers import header_matcher, json_params_matcher, query_param_matcher
 from responses.registries import OrderedRegistry
@@ -353,13 +353,21 @@ def test_the_servers_own_words_come_through() -> None:
     assert refused(**ONE) == "PUT /collections/c answered 400: Wrong input: Alias with the same name"
 
 
-@responses.activate
-def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only() -> None:
-    responses.get(f"{BASE}/collections", body=requests.ConnectionError("refused"))
-    result = run(check=True, **ONE, assume_empty_if_unreachable=True)
-    assert result["actions"][0] == "create collection c (4 Cosine)"
-    assert "planned as for a server without collections" in str(result["warnings"])
-    assert "got no answer" in refused(**ONE, assume_empty_if_unreachable=True)
+def test_a_server_that_is_planned_is_taken_as_empty_in_check_mode_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        given = {**ONE, "url": f"http://127.0.0.1:{closed.getsockname()[1]}", "assume_empty_if_unreachable": True}
+        result = run(check=True, **given)
+        assert result["actions"][0] == "create collection c (4 Cosine)"
+        assert "planned as for a server without collections" in str(result["warnings"])
+        assert "got no answer" in refused(**given)
+
+
+def test_a_server_that_is_there_and_stalls_is_not_taken_for_one_to_come() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stalled:
+        url = f"http://127.0.0.1:{stalled.getsockname()[1]}"
+        assert "timed out" in refused(check=True, **ONE, url=url, timeout=0.2, assume_empty_if_unreachable=True)
 
 
 @scripted

@@ -85,7 +85,8 @@ options:
       - Unless it is V(ignore), a file with C(IF NOT EXISTS) is held to its word in its own transaction. What the things
         that it found lack is added; what contradicts it is refused, and nothing of the file is applied. So is a column
         that must not be null, has no default and stands in no file, a check that no file declares, and a
-        function or a view that no file made and that a file with C(CREATE OR REPLACE) would replace with another.
+        function or a view that no file made and that a file with C(CREATE OR REPLACE), also a repeatable one at its
+        first run, would replace with another. V(ignore) has it replaced.
     type: str
     choices: [ignore, report, fail, repair]
     default: report

@@ -116,3 +116,41 @@ def test_a_function_made_by_hand_is_not_replaced(database: Database) -> None:
     files["002_b.sql"] = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 3 $$;"
     migrate_files(database, files)
     assert database.rows("SELECT f()") == [(3,)]
+
+
+BY_HAND = {
+    "function f()": ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT {} $$", "SELECT f()"),
+    "view v": ("CREATE VIEW v AS SELECT {} AS x", "SELECT x FROM v"),
+}
+
+
+@pytest.mark.parametrize("thing", BY_HAND)
+@pytest.mark.parametrize("ran_before", [False, True], ids=["no history", "a history"])
+def test_a_repeatable_file_replaces_nothing_made_by_hand_at_its_first_run(
+    database: Database, thing: str, ran_before: bool
+) -> None:
+    create, ask = BY_HAND[thing]
+    files = {"001_a.sql": "CREATE TABLE a (id int)"}
+    if ran_before:
+        migrate_files(database, files)
+    files["R__thing.sql"] = create.replace("CREATE", "CREATE OR REPLACE").format(1)
+    database.rows(create.format(2))
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=r"R__thing\.sql would replace what somebody made: ") as caught:
+            migrate_files(database, files, check=check)
+        assert f"{thing} is there and differs" in str(caught.value)
+        assert "set on_drift to ignore once" in str(caught.value)
+    assert database.rows(ask) == [(2,)]
+    assert migrate_files(database, files, on_drift="ignore")["changed"] is True
+    assert database.rows(ask) == [(1,)]
+
+
+@pytest.mark.parametrize("thing", BY_HAND)
+def test_a_repeatable_file_takes_what_is_as_it_says_and_replaces_its_own(database: Database, thing: str) -> None:
+    create, ask = BY_HAND[thing]
+    replace = create.replace("CREATE", "CREATE OR REPLACE")
+    database.rows(create.format(1))
+    for name, number in (("R__thing.sql", 1), ("R__thing.sql", 3), ("R__renamed.sql", 4)):
+        files = {"001_a.sql": "CREATE TABLE a (id int)", name: replace.format(number)}
+        assert f"apply {name}" in migrate_files(database, files)["actions"]
+        assert database.rows(ask) == [(number,)]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import unquoted
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
@@ -21,16 +21,25 @@ _KINDS = frozenset({"TABLE", "INDEX", "VIEW", "SEQUENCE"})
 _REPLACED = frozenset({"VIEW", "FUNCTION", "PROCEDURE"})
 _CONDITIONS = re.compile(r"\b(?:EXISTS|REPLACE)\b", re.IGNORECASE)
 _FOUND = """
-SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL
+SELECT name, false AS replaced FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL
 UNION ALL
-SELECT w.tab || '.' || w.col FROM unnest(%s::text[], %s::text[]) AS w (tab, col)
+SELECT w.tab || '.' || w.col, false FROM unnest(%s::text[], %s::text[]) AS w (tab, col)
 WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = to_regclass(w.tab) AND a.attname = w.col AND NOT a.attisdropped)
 UNION ALL
-SELECT name FROM unnest(%s::text[]) AS name WHERE EXISTS (
+SELECT name, true FROM unnest(%s::text[]) AS name CROSS JOIN LATERAL parse_ident(name) AS parts
+WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = to_regclass(name) AND c.relkind = 'v') OR EXISTS (
     SELECT 1 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.proname = name AND n.nspname = current_schema())
+    WHERE p.proname = parts[cardinality(parts)]
+      AND n.nspname = CASE cardinality(parts) WHEN 1 THEN current_schema() ELSE parts[1] END)
 """
+
+
+class Found(NamedTuple):
+    """What is there of what a file would keep as it is, and of what it would replace."""
+
+    kept: tuple[str, ...]
+    replaced: tuple[str, ...]
 
 
 class Things:
@@ -47,14 +56,14 @@ class Things:
     def __bool__(self) -> bool:
         return bool(self.relations or self.columns or self.replaced)
 
-    def found(self, session: Any) -> Sequence[str]:
-        """Those that are there."""
-        if not self:
-            return []
+    def found(self, session: Any) -> Found:
         tables = [table for table, _column in self.columns]
         columns = [column for _table, column in self.columns]
-        parameters = (self.relations, tables, columns, sorted(self.replaced))
-        return [str(row["name"]) for row in session.rows(_FOUND, parameters)]
+        rows = session.rows(_FOUND, (self.relations, tables, columns, sorted(self.replaced)))
+        return Found(
+            tuple(row["name"] for row in rows if not row["replaced"]),
+            tuple(row["name"] for row in rows if row["replaced"]),
+        )
 
     def _note(self, pieces: list[Token]) -> None:
         words = [piece.text.upper() for piece in pieces]
@@ -62,10 +71,7 @@ class Things:
         if head[1:3] == ["OR", "REPLACE"]:
             kind = next((at for at, word in enumerate(head) if word in _REPLACED), None)
             if kind is not None:
-                name = name_at(pieces, kind + 1)
-                self.replaced.add(unquoted(name.rsplit(".", 1)[-1]))
-                if head[kind] == "VIEW":
-                    self.relations.append(name)
+                self.replaced.add(name_at(pieces, kind + 1))
         elif head[0] == "CREATE" and _KINDS.intersection(head[1:4]):
             once = _once(head)
             if once:
@@ -77,6 +83,11 @@ class Things:
                 once = _once(words[at : at + 5]) if word == "ADD" else 0
                 if once and at + once < len(pieces):
                     self.columns.append((table, unquoted(pieces[at + once].text)))
+
+
+def bare(name: str) -> str:
+    """The name without its schema, as the catalog has it."""
+    return unquoted(name.rsplit(".", 1)[-1])
 
 
 def _once(words: Sequence[str]) -> int:

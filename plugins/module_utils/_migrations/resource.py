@@ -17,7 +17,11 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     same_code,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.found import Things
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.found import (
+    Found,
+    Things,
+    bare,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
     Patience,
     with_locks,
@@ -99,7 +103,7 @@ class Look:
                 self._declared[key] = scratch.declaration(self._session, self._schema, migrations, self._borrowed)
         return self._declared[key]
 
-    def found(self, things: Things) -> Sequence[str]:
+    def found(self, things: Things) -> Found:
         return things.found(self._session)
 
     def _watched(self, watching: Sequence[Migration]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -237,47 +241,54 @@ class Migrations:
 
     def _prepare(self, migration: Migration) -> None:
         """Find out what a file declares before its transaction begins, where it is going to find things."""
-        if self._policy.on_drift == "ignore" or self._empty or migration.repeatable:
+        if self._policy.on_drift == "ignore" or self._empty:
+            return
+        # What a repeatable file made, or one without transaction left when it did not end, is its own.
+        known = any(row.name == migration.name for row in self._seen.rows)
+        if known and (migration.repeatable or not migration.transactional):
             return
         things = Things(migration)
-        # What a file without transaction left when it did not end is its own.
-        begun = not migration.transactional and any(row.name == migration.name for row in self._seen.rows)
-        if begun or not things:
-            return
         earlier = self._migrations[: self._migrations.index(migration)]
         # What an earlier file made may be replaced by a later one.
-        things.replaced -= {name for one in earlier for name in things.replaced if catalog.concerns(one)(name)}
-        found = self._waiting(lambda: self._look.found(things))
-        if not found:
+        things.replaced -= {name for one in earlier for name in things.replaced if catalog.concerns(one)(bare(name))}
+        found = self._waiting(lambda: self._look.found(things)) if things else Found((), ())
+        names = [*found.kept, *found.replaced]
+        if not names:
             return
         try:
             declared = self._waiting(lambda: self._look.declared([*earlier, migration]))
         except NotComparable as error:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise StackError(
-                f"migration {migration.name} would take {', '.join(found[:3])}{more} for its own, which is there"
+                f"migration {migration.name} would take {', '.join(names[:3])}{more} for its own, which is there"
                 f" already, and whether it is what the file says cannot be found out: {error}; nothing of this file was"
                 " applied, name tables of other systems in borrowed_tables, or compare by hand and ignore drift"
                 " once",
                 migration=migration.name,
             ) from error
-        self._wanted[migration.name] = (declared, self._finally(declared))
-        if things.replaced:
-            self._refuse_replacing(migration, things, declared)
+        if found.kept:
+            self._wanted[migration.name] = (declared, self._finally(declared))
+        if found.replaced:
+            self._refuse_replacing(migration, frozenset(map(bare, found.replaced)), declared)
 
-    def _refuse_replacing(self, migration: Migration, things: Things, declared: Mapping[str, Any]) -> None:
+    def _refuse_replacing(self, migration: Migration, replaced: frozenset[str], declared: Mapping[str, Any]) -> None:
+        """Unless it is what the files declared when they ran last, somebody else made it."""
         live = self._waiting(self._look.live)
+        before = self._waiting(self._history.kept_declaration) or {}
         wrong = [
             f"{kind[:-1]} {name} is there and differs from the file's{first_difference(there[name], text)}"
             for kind in ("functions", "views")
-            for there in (live[kind],)
+            for there, ours in ((live[kind], before.get(kind, {})),)
             for name, text in declared[kind].items()
-            if name.split("(", 1)[0] in things.replaced and name in there and not same_code(there[name], text)
+            if name.split("(", 1)[0] in replaced
+            and name in there
+            and not any(same_code(there[name], known) for known in (text, ours.get(name, text)))
         ]
         if wrong:
             raise StackError(
                 f"migration {migration.name} would replace what somebody made: {'; '.join(wrong)}; nothing of this file"
-                " was applied, drop it if it is not needed, or make it what the file says",
+                " was applied, drop it if it is not needed, make it what the file says, or set on_drift to ignore once"
+                " to have it replaced",
                 migration=migration.name,
                 drift=wrong,
             )

@@ -23,7 +23,7 @@ description:
   - >-
     A file that begins with the line C(-- migrate: no-transaction) runs without one, for an index that is built
     C(CONCURRENTLY), which needs C(IF NOT EXISTS). After an interruption it starts over, and an index that was never
-    finished is dropped first.
+    finished is dropped first. Anything else that has the index's name already is refused, with what both are.
   - With nothing to do the module only reads.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
@@ -39,7 +39,8 @@ attributes:
         tables that exist already may move on.
       - Where that one transaction would hold more than half of the locks that the server has room for, the rehearsal
         ends there; a warning says so.
-      - A file without transaction cannot be rehearsed, nor what comes after it; a warning says so.
+      - A file without transaction cannot be rehearsed, nor what comes after it; a warning says so. Only what has the
+        name of an index that it begins with is found.
       - Before the server exists nothing can be rehearsed; see O(assume_empty_if_unreachable).
   diff_mode:
     support: full

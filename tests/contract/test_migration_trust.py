@@ -238,6 +238,68 @@ def test_an_index_that_was_never_finished_is_dropped_and_built(database: Databas
     assert migrate(database, BASE, UNIQUE)["changed"] is False
 
 
+TAKEN = {
+    "CREATE INDEX t_a ON t (b)": r"index t_a is there already as btree \(b\), and the file says unique btree \(a\)",
+    "CREATE INDEX t_a ON t (a)": r"index t_a is there already as btree \(a\), and the file says unique btree \(a\)",
+    "CREATE UNIQUE INDEX t_a ON t (a) WHERE a > 1": r"as unique btree \(a\) WHERE \(a > 1\), and the file says unique",
+    "CREATE TABLE other (a int); CREATE UNIQUE INDEX t_a ON other (a)": "index t_a is there already and belongs to",
+    "CREATE SEQUENCE t_a": "t_a is there already and is no index; give the index another name",
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+@pytest.mark.parametrize("ran_before", [False, True], ids=["by hand", "after a file"])
+def test_another_thing_of_the_name_is_not_taken_for_the_index(database: Database, taken: str, ran_before: bool) -> None:
+    base = {"name": "001_base.sql", "sql": "CREATE TABLE t (a int, b int);"}
+    if ran_before:
+        migrate(database, base)
+    else:
+        database.rows(base["sql"])
+    database.rows(taken)
+    files = [base, UNIQUE] if ran_before else [UNIQUE]
+    for check in (True, False):
+        with pytest.raises(ModuleFailed, match=rf"002_unique\.sql line 2: .*{TAKEN[taken]}"):
+            migrate(database, *files, check=check)
+    assert database.rows("SELECT 1 FROM pg_class WHERE relname = 't_a' AND relkind <> 'S'") or "SEQUENCE" in taken
+    told = run_module("postgres_migration_info", {**database.login, "migrations": files})
+    assert "002_unique.sql" in told["pending"]
+
+
+def test_another_table_of_the_name_is_not_taken_by_a_file_without_transaction(database: Database) -> None:
+    file = {
+        "name": "001_t.sql",
+        "sql": "-- migrate: no-transaction\nCREATE TABLE IF NOT EXISTS t (a int);\n"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a);",
+    }
+    database.rows("CREATE TABLE t (a text)")
+    for check in (True, False, False):
+        with pytest.raises(
+            ModuleFailed, match=r"001_t\.sql found what contradicts it: column t\.a is text, declared is"
+        ):
+            migrate(database, file, check=check)
+    assert database.rows("SELECT to_regclass('t_a')::text") == [(None,)]
+    database.rows("ALTER TABLE t ALTER a TYPE int USING 1")
+    assert migrate(database, file)["drift"] == []
+
+
+def test_an_index_of_the_name_that_is_what_the_file_says_is_taken(database: Database) -> None:
+    database.rows("CREATE SCHEMA app; CREATE TABLE app.t (a int, b text)")
+    file = {
+        "name": "001_i.sql",
+        "sql": "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON app.t"
+        " (lower(b), a DESC) -- why\nINCLUDE (b) WHERE a IN (1, 2);",
+    }
+    database.rows("CREATE INDEX i ON app.t (lower(b), a DESC) INCLUDE (b) WHERE a IN (1, 2)")
+    for check in (True, False):
+        assert migrate(database, file, on_drift="ignore", check=check)["changed"] is True
+    database.rows("DELETE FROM schema_migrations; DROP INDEX app.i; CREATE INDEX i ON app.t (lower(b), a)")
+    with pytest.raises(ModuleFailed, match=r"index app\.i is there already as btree \(lower\(b\), a\), and the file"):
+        migrate(database, file, on_drift="ignore")
+    file["sql"] = file["sql"].replace("CREATE INDEX", "DROP INDEX CONCURRENTLY IF EXISTS app.i;\nCREATE INDEX")
+    for check in (True, False):
+        assert migrate(database, file, on_drift="ignore", check=check)["changed"] is True
+
+
 def test_a_concurrent_index_waits_for_an_old_transaction_and_blocks_nobody(database: Database) -> None:
     migrate(database, {**BASE, "sql": "CREATE TABLE t (a int);"})
     files = [{**BASE, "sql": "CREATE TABLE t (a int);"}, UNIQUE]

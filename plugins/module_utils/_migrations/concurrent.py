@@ -19,11 +19,17 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 
 @dataclass(frozen=True)
 class ConcurrentIndex:
-    """``name`` and ``table`` are as the statement writes them; no name means that the server chooses one."""
+    """``name`` and ``table`` are as the statement writes them; no name means that the server chooses one.
+
+    ``copied`` is the table without its schema, ``rest`` what stands behind it.
+    """
 
     name: Optional[str]
     table: str
     once: bool
+    unique: bool
+    copied: str
+    rest: str
 
 
 def concurrent_index(statement: Statement) -> Optional[ConcurrentIndex]:
@@ -36,7 +42,8 @@ def concurrent_index(statement: Statement) -> Optional[ConcurrentIndex]:
         if len(pieces) == 16:
             break
     words = [piece.text.upper() if piece.kind == "word" else "" for piece in pieces] + [""] * 3
-    at = 2 if words[1] == "UNIQUE" else 1
+    unique = words[1] == "UNIQUE"
+    at = 2 if unique else 1
     if words[at : at + 2] != ["INDEX", "CONCURRENTLY"]:
         return None
     at += 2
@@ -47,4 +54,6 @@ def concurrent_index(statement: Statement) -> Optional[ConcurrentIndex]:
         name = pieces[at].text
         at += 1
     at += 2 if words[at + 1] == "ONLY" else 1
-    return ConcurrentIndex(name, name_at(pieces, at), once)
+    table = name_at(pieces, at)
+    last = pieces[at] if table == pieces[at].text else pieces[at + 2]
+    return ConcurrentIndex(name, table, once, unique, last.text, statement.text[last.end :])

@@ -275,7 +275,7 @@ def _index(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]
     unique = "UNIQUE " if wanted["unique"] else ""
     create = f"CREATE {unique}INDEX {quoted(name)} ON {quoted(table)} USING {rule}"
     for seen in there:
-        if seen["valid"] and seen["definition"] == rule and (seen["unique"] or not wanted["unique"]):
+        if seen["valid"] and same_index(wanted, seen):
             return
     for seen in there:
         if seen["name"] == name and not seen["valid"]:
@@ -288,6 +288,10 @@ def _index(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]
             )
             return
     yield Difference(f"table {table} lacks index {name} {rule}", (create,), 4)
+
+
+def same_index(wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    return bool(seen["definition"] == wanted["definition"] and (seen["unique"] or not wanted["unique"]))
 
 
 def _text(kind: str, name: str, wanted: str, seen: Optional[str], step: int) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Sequence
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import concurrent_index
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import unquoted
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import (
@@ -50,7 +51,9 @@ class Things:
         self.columns: list[tuple[str, str]] = []
         self.replaced: set[str] = set()
         for statement in migration.statements:
-            if statement.first_word in ("CREATE", "ALTER") and _CONDITIONS.search(statement.text):
+            # An index that is built beside is looked at just before it is built.
+            beside = concurrent_index(statement)
+            if statement.first_word in ("CREATE", "ALTER") and _CONDITIONS.search(statement.text) and not beside:
                 self._note(list(tokens(statement.text)))
 
     def __bool__(self) -> bool:

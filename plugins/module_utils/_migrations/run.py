@@ -12,6 +12,10 @@ import time
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.beside import (
+    unfinished,
+    unhurried,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.catalog import concerns
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import (
     ConcurrentIndex,
@@ -20,8 +24,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import (
     COLUMN,
     Difference,
-    quoted,
-    unquoted,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
@@ -39,13 +41,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     SqlError,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
-
-_OF_THIS_NAME = """
-SELECT c.relname, i.indrelid::regclass::text AS of, i.indrelid = to_regclass(%s) AS ours, i.indisvalid AS finished
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = current_schema() AND c.relname = %s
-"""
 
 
 class Runner:
@@ -73,11 +68,17 @@ class Runner:
     def rehearse(self, migrations: Sequence[Migration], mends: Sequence[Difference] = ()) -> None:
         """Really mend and run in one transaction that is rolled back, up to the first file that allows none."""
         possible = list(itertools.takewhile(lambda one: one.transactional, migrations))
-        if len(possible) < len(migrations):
-            name = migrations[len(possible)].name
-            self.notes.append(f"{name} allows no transaction, so neither it nor what comes after it was rehearsed")
-        if possible or mends:
-            self._with_locks(possible, lambda: _named(lambda one: self._rehearse(possible, mends, together=one)), mends)
+        apart = next(iter(migrations[len(possible) :]), None)
+        if apart:
+            self.notes.append(
+                f"{apart.name} allows no transaction, so neither it nor what comes after it was rehearsed"
+            )
+        if migrations or mends:
+            self._with_locks(
+                migrations[: len(possible) + 1],
+                lambda: _named(lambda one: self._rehearse(possible, mends, apart, together=one)),
+                mends,
+            )
 
     def mend(self, difference: Difference) -> None:
         def run() -> None:
@@ -120,7 +121,14 @@ class Runner:
         self._history.created()
         self.statements += done
 
-    def _rehearse(self, migrations: Sequence[Migration], mends: Sequence[Difference], *, together: bool) -> None:
+    def _rehearse(
+        self,
+        migrations: Sequence[Migration],
+        mends: Sequence[Difference],
+        apart: Optional[Migration],
+        *,
+        together: bool,
+    ) -> None:
         done: list[dict[str, Any]] = []
         notes: list[str] = []
         with self._session.transaction(keep=False):
@@ -147,9 +155,20 @@ class Runner:
                     break
             else:
                 locks.ask()
+                if apart:
+                    self._foresee(apart)
         self.statements += done
         self.locks += locks.told
         self.notes += notes
+
+    def _foresee(self, apart: Migration) -> None:
+        """What a file without transaction would meet, as far as its own statements cannot have changed it."""
+        _refuse(apart, self._verify(apart, True))
+        for statement in apart.statements:
+            index = concurrent_index(statement)
+            if index is None:
+                return
+            unfinished(self._session, index, _at(apart, statement))
 
     @contextlib.contextmanager
     def _naming(self, migration: Migration) -> Iterator[None]:
@@ -219,6 +238,7 @@ class Runner:
 
     def _without_transaction(self, migration: Migration) -> None:
         """Statement by statement: one that gets no lock is tried again, and those before it are not."""
+        self._with_locks([migration], lambda: _refuse(migration, self._verify(migration, True)))
         started = time.monotonic()
         self.in_history(lambda: self._history.put(migration, 0, success=False))
         concerned = concerns(migration)
@@ -227,7 +247,7 @@ class Runner:
                 self._session,
                 self._patience,
                 lambda one=statement: self._alone(migration, one),  # type: ignore[misc]
-                f"migration {migration.name} line {statement.line}",
+                _at(migration, statement),
                 "what ran before it stays" if statement is not migration.statements[0] else "nothing of it was applied",
                 concerned,
             )
@@ -245,23 +265,13 @@ class Runner:
         return self._concurrently(migration, statement, concurrent) if concurrent else self._run(migration, statement)
 
     def _concurrently(self, migration: Migration, statement: Statement, index: ConcurrentIndex) -> dict[str, Any]:
-        """What an interrupted run left of the index goes first; waiting for old transactions blocks nobody."""
-        for row in self._session.rows(_OF_THIS_NAME, (index.table, unquoted(index.name or ""))):
-            if not row["ours"]:
-                raise StackError(
-                    f"migration {migration.name} line {statement.line}: index {row['relname']} is there already and"
-                    f" belongs to table {row['of']}; give this one another name",
-                    migration=migration.name,
-                    line=statement.line,
-                )
-            if row["finished"]:
-                continue
-            self._session.execute(f"DROP INDEX CONCURRENTLY {quoted(row['relname'])}")
-        self._session.execute(f"SET lock_timeout = {max(1, round(self._patience.seconds * 1000))}")
-        try:
+        """What an interrupted run left of the index goes first."""
+        with self._session.transaction(keep=False):
+            left = unfinished(self._session, index, _at(migration, statement))
+        with unhurried(self._session, self._patience.seconds):
+            if left:
+                self._session.execute(f"DROP INDEX CONCURRENTLY {left}")
             return self._run(migration, statement)
-        finally:
-            self._session.execute("RESET lock_timeout")
 
     def _run(self, migration: Migration, statement: Statement) -> dict[str, Any]:
         try:
@@ -296,6 +306,10 @@ def _named(run: Callable[[bool], None]) -> None:
         if error.code == LOCK_NOT_AVAILABLE:
             raise
         run(False)
+
+
+def _at(migration: Migration, statement: Statement) -> str:
+    return f"migration {migration.name} line {statement.line}"
 
 
 def _told(migration: Migration, statement: Statement, rows: int) -> dict[str, Any]:

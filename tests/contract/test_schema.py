@@ -237,6 +237,20 @@ def test_the_role_proves_every_scenario_and_leaves_nothing(database: Database) -
     assert database.rows("SELECT (SELECT count(*) FROM graph_nodes), (SELECT count(*) FROM execution_runs)") == [(0, 0)]
 
 
+def test_the_role_takes_values_in_another_order_for_the_same_rule(database: Database) -> None:
+    with database.server.database(template=database.name) as other:
+        for table, column, values in (
+            ("plans", "status", "'completed', 'active', 'draft', 'scheduled'"),
+            ("scheduler_runs", "status", "'failed', 'completed', 'scheduled'"),
+            ("execution_runs", "run_type", "'Touchpoint', 'Process'"),
+        ):
+            name = f"{table}_{column}_check"
+            other.rows(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CHECK ({column} IN ({values}))")
+        for check in checks(other):
+            for probe in check["probes"]:
+                assert unmatched(Prober(Engine()).ask(probe), probe["expect"]) == [], check["id"]
+
+
 def test_the_role_sees_rules_that_do_not_hold(database: Database) -> None:
     """Each is violated and undone; a rule that is gone is seen although the catalog is not asked."""
     with database.server.database(template=database.name) as damaged:

@@ -110,6 +110,23 @@ def test_what_contradicts_is_refused_and_nothing_is_touched(database: Database, 
     assert database.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1") == before
 
 
+OTHER_ORDER = {
+    "plans": "status VARCHAR(20) DEFAULT 'draft' CHECK (status IN ('completed', 'active', 'draft', 'scheduled'))",
+    "execution_runs": "run_type VARCHAR(20) NOT NULL CHECK (run_type = ANY (ARRAY['Touchpoint', 'Process']))",
+}
+
+
+def test_values_in_another_order_are_the_same_rule(database: Database) -> None:
+    database.rows(CLIENTS)
+    for table, column in OTHER_ORDER.items():
+        database.rows(f"CREATE TABLE {table} (id SERIAL PRIMARY KEY, {column})")
+    result = borrow(database)
+    assert result["drift"] == []
+    rules = "SELECT count(*) FROM pg_constraint WHERE contype = 'c' AND conrelid = ANY (%s::regclass[])"
+    assert database.rows(rules, (list(OTHER_ORDER),)) == [(2,)]
+    assert borrow(database, on_drift="fail")["changed"] is False
+
+
 STRICTER = {
     "ALTER TABLE events ADD COLUMN tenant integer NOT NULL": "events has column tenant integer not null without",
     "ALTER TABLE events ADD CHECK (event_source <> 'n8n')": "events has constraint events_event_source_check CHECK",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any, Callable, Iterator, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import tokens
@@ -182,12 +182,29 @@ def _default(text: Optional[str]) -> Optional[str]:
 def plain(text: str) -> str:
     """An expression without what the server writes now so, now so: casts between texts, parentheses around one thing.
 
-    Literals, casts to other types and parentheses that group stay.
+    Lists of what something may be are in one order. Literals, casts to other types and parentheses that group stay.
     """
     pieces = _without_casts([piece.text for piece in tokens(text)])
     while (less := _without_parentheses(pieces)) != pieces:
         pieces = less
-    return " ".join(pieces)
+    return " ".join(_in_order(pieces))
+
+
+def _in_order(pieces: list[str]) -> list[str]:
+    """``ANY`` and ``ALL`` ask a list as a set, and ``IN`` is ``= ANY``; a list with brackets in it stays as it is."""
+    ordered: list[str] = []
+    at = 0
+    while at < len(pieces):
+        begin = at + 4
+        if pieces[at] in ("ANY", "ALL") and pieces[at + 1 : begin] == ["(", "ARRAY", "["] and "]" in pieces[begin:]:
+            end = pieces.index("]", begin)
+            values = [" ".join(value) for comma, value in groupby(pieces[begin:end], ",".__eq__) if not comma]
+            if not _OPENING.intersection(pieces[begin:end]):
+                ordered += [*pieces[at:begin], ", ".join(sorted(set(values)))]
+                at = end
+        ordered.append(pieces[at])
+        at += 1
+    return ordered
 
 
 def _without_casts(pieces: list[str]) -> list[str]:

@@ -200,6 +200,14 @@ def test_what_means_something_else_is_a_difference_that_nobody_repairs(
         ("CHECK ((lower(a) = 'x'::text))", "CHECK (lower((a)::text) = 'x')", True),
         ("CHECK (((a)::date = b))", "CHECK ((a = b))", False),
         ("CHECK (((a)::text = 'x'::text))", "CHECK ((a = 'x'::character varying))", True),
+        ("CHECK ((a = ANY (ARRAY['x'::text, 'y'::text])))", "CHECK ((a = ANY (ARRAY['y'::text, 'x'::text])))", True),
+        ("CHECK ((n <> ALL (ARRAY[1, 20])))", "CHECK ((n <> ALL (ARRAY[20, 1])))", True),
+        ("CHECK ((a = ANY (ARRAY['x , y'::text, 'z'])))", "CHECK ((a = ANY (ARRAY['z'::text, 'x , y'])))", True),
+        ("CHECK ((a = ANY (ARRAY['x'::text, 'y'::text])))", "CHECK ((a = ANY (ARRAY['x'::text, 'z'::text])))", False),
+        ("CHECK ((a = ANY (ARRAY['x'::text, 'y'::text])))", "CHECK ((a = ANY (ARRAY['x'::text])))", False),
+        ("CHECK ((a = ANY (ARRAY['x , y', 'z , w'])))", "CHECK ((a = ANY (ARRAY['x , w', 'z , y'])))", False),
+        ("CHECK ((a = ARRAY['x'::text, 'y'::text]))", "CHECK ((a = ARRAY['y'::text, 'x'::text]))", False),
+        ("CHECK ((n = ANY (ARRAY[f(1, 2), 3])))", "CHECK ((n = ANY (ARRAY[f(2, 1), 3])))", False),
     ],
 )
 def test_an_expression_is_the_same_however_the_server_writes_it(one: str, other: str, same: bool) -> None:

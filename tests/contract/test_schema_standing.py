@@ -231,6 +231,9 @@ def policy(name: str) -> dict[str, Any]:
     return {"settings": {"planner_memory.prompt_templates_policy": name, "planner_memory.runtime_role": ""}}
 
 
+MD5 = "md5(ROW(template_type, version, metadata, content)::text)"
+
+
 def prompt(database: Database, name: str) -> Any:
     rows = database.rows("SELECT content, version FROM prompt_templates WHERE template_name = %s", (name,))
     return rows[0] if rows else None
@@ -258,7 +261,7 @@ def test_a_prompt_of_an_earlier_version_is_ours(database: Database) -> None:
     """The next version of the file, with the text of this one among the earlier ones."""
     migrate(database, **policy("managed"))
     database.rows("UPDATE prompt_templates SET content = content || ' (mine)' WHERE template_name = 'sop_generator'")
-    ((md5,),) = database.rows("SELECT md5(content) FROM prompt_templates WHERE template_name = 'weekly_review'")
+    ((md5,),) = database.rows(f"SELECT {MD5} FROM prompt_templates WHERE template_name = 'weekly_review'")
     newer = [dict(one) for one in SHIPPED]
     for one in newer:
         if one["name"] == "R__prompt_templates.sql":
@@ -279,22 +282,35 @@ def test_a_prompt_of_an_earlier_version_is_ours(database: Database) -> None:
 def test_every_text_that_was_ever_shipped_is_known_as_ours(database: Database) -> None:
     """002 stays what v1 was: a text of it that was changed since has to be among the earlier ones."""
     migrate(database, *SHIPPED[:2])
-    shipped = database.rows("SELECT template_name, md5(content) FROM prompt_templates")
+    shipped = database.rows(f"SELECT template_name, {MD5} FROM prompt_templates")
     migrate(database, **policy("managed"))
     known = database.rows(
-        "SELECT template_name, md5(content) FROM shipped_prompt_templates()"
-        " UNION SELECT template_name, content_md5 FROM earlier_prompt_contents()"
+        f"SELECT template_name, {MD5} FROM shipped_prompt_templates()"
+        " UNION SELECT template_name, template_md5 FROM earlier_prompt_templates()"
     )
     assert len(shipped) == 5
     assert set(shipped) <= set(known)
 
 
-def test_a_configuration_that_a_person_emptied_is_theirs(database: Database) -> None:
+@pytest.mark.parametrize("edit", ["metadata = '{}'", "metadata = NULL", "template_type = 'mine'", "version = 'v7'"])
+def test_whatever_of_a_prompt_a_person_edited_is_theirs(database: Database, edit: str) -> None:
     migrate(database, **policy("managed"))
     name = "sop_generator_manifold"
-    database.rows("UPDATE prompt_templates SET metadata = '{}' WHERE template_name = %s", (name,))
-    kept = migrate(database, **policy("managed"))
-    assert (kept["changed"], kept["kept"]) == (False, [f"prompt template {name} was edited by a person and is kept"])
+    everything = "SELECT t::text FROM prompt_templates AS t ORDER BY id"
+    shipped = database.rows(everything)
+    database.rows(f"UPDATE prompt_templates SET {edit} WHERE template_name = %s", (name,))
+    edited = database.rows(everything)
+    database.rows("DELETE FROM prompt_templates WHERE template_name = 'weekly_review'")
+    words = f"prompt template {name} was edited by a person"
+    for check in (True, False):
+        result = migrate(database, check=check, **policy("managed"))
+        assert result["actions"] == ["apply R__prompt_templates.sql (prompt template weekly_review is missing)"]
+        assert result["kept"] == [f"{words} and is kept"]
+    assert database.rows(everything)[:4] == edited[:4]
+    assert migrate(database, **policy("managed"))["changed"] is False
+    result = migrate(database, **policy("overwrite"))
+    assert result["changed"] is True
+    assert database.rows(everything)[:4] == shipped[:4]
 
 
 def test_what_the_files_declare_is_kept_by_the_next_run_where_it_was_not(database: Database) -> None:

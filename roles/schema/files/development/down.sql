@@ -34,7 +34,7 @@ DROP FUNCTION IF EXISTS runtime_role_review();
 DROP FUNCTION IF EXISTS runtime_role_rights();
 DROP FUNCTION IF EXISTS prompt_template_review();
 DROP FUNCTION IF EXISTS shipped_prompt_templates();
-DROP FUNCTION IF EXISTS earlier_prompt_contents();
+DROP FUNCTION IF EXISTS earlier_prompt_templates();
 DROP FUNCTION IF EXISTS get_graph_neighbors(VARCHAR);
 DROP TABLE IF EXISTS prompt_templates;
 DROP TABLE IF EXISTS execution_runs;

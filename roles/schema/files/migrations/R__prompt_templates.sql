@@ -1,21 +1,24 @@
 -- migrate: watch prompt_template_review()
 -- Scenario 2.4: the prompts as they are shipped now. This file is where they are edited; 002 stays what version v1 was.
 --
--- A template whose content and metadata were shipped is ours, any other is a person's. The setting
--- planner_memory.prompt_templates_policy says what happens:
+-- A template that is in type, version, metadata and content what was shipped once is ours, any other is a person's. The
+-- setting planner_memory.prompt_templates_policy says what happens:
 --   seed_once  only 002 ever writes prompts
 --   managed    a missing one is added, one that is ours is brought up to date, a person's is kept and reported
 --   overwrite  every one becomes what is shipped
 --
--- To ship a new text: change it below, raise its version, and add the MD5 of the old content to earlier_prompt_contents().
+-- To ship a new one: change it below, raise its version, and add to earlier_prompt_templates() what the old one gave for
+--   SELECT template_name, md5(ROW(template_type, version, metadata, content)::text) FROM prompt_templates
 
-CREATE OR REPLACE FUNCTION earlier_prompt_contents()
-RETURNS TABLE (template_name VARCHAR, content_md5 TEXT)
+DROP FUNCTION IF EXISTS earlier_prompt_contents();
+
+CREATE OR REPLACE FUNCTION earlier_prompt_templates()
+RETURNS TABLE (template_name VARCHAR, template_md5 TEXT)
 LANGUAGE sql
 IMMUTABLE
 AS $function$
-    SELECT known.template_name::varchar, known.content_md5
-    FROM (VALUES (NULL::text, NULL::text)) AS known (template_name, content_md5)
+    SELECT known.template_name::varchar, known.template_md5
+    FROM (VALUES (NULL::text, NULL::text)) AS known (template_name, template_md5)
     WHERE known.template_name IS NOT NULL
 $function$;
 
@@ -295,17 +298,17 @@ AS $function$
     FROM shipped_prompt_templates() AS shipped
     LEFT JOIN prompt_templates AS there ON there.template_name = shipped.template_name
     CROSS JOIN LATERAL (
-        SELECT coalesce(there.metadata, shipped.metadata) = shipped.metadata
-            AND (there.content = shipped.content OR EXISTS (
-                SELECT 1 FROM earlier_prompt_contents() AS earlier
-                WHERE earlier.template_name = shipped.template_name AND earlier.content_md5 = md5(there.content)
-            )) AS ours
+        SELECT EXISTS (
+            SELECT 1 FROM earlier_prompt_templates() AS earlier
+            WHERE earlier.template_name = shipped.template_name
+                AND earlier.template_md5 = md5(ROW(there.template_type, there.version, there.metadata, there.content)::text)
+        ) AS ours
     ) AS state
     CROSS JOIN LATERAL (
         SELECT coalesce(nullif(current_setting('planner_memory.prompt_templates_policy', true), ''), 'managed') AS name
     ) AS policy
-    WHERE (there.content, there.template_type, there.metadata) IS DISTINCT FROM
-        (shipped.content, shipped.template_type, shipped.metadata)
+    WHERE (there.template_type, there.version, there.metadata, there.content) IS DISTINCT FROM
+        (shipped.template_type, shipped.version, shipped.metadata, shipped.content)
         AND (policy.name <> 'seed_once' OR there.template_name IS NOT NULL)
 $function$;
 

@@ -52,7 +52,7 @@ options:
   migrations:
     description:
       - The files, given from the controller with their content, so that one task reaches a remote host.
-      - Their order does not matter.
+      - Their order does not matter; an empty list is refused.
     type: list
     elements: dict
     suboptions:
@@ -67,7 +67,7 @@ options:
         type: str
         required: true
   directory:
-    description: Directory on the target host whose C(*.sql) files are the migrations.
+    description: Directory on the target host whose C(*.sql) files are the migrations; one without any is refused.
     type: path
   schema:
     description: Existing schema for the history table, and the C(search_path) of the migrations.

@@ -117,17 +117,24 @@ def from_params(params: Mapping[str, Any]) -> tuple[tuple[Migration, ...], dict[
     :raises StackError: one sentence about the first thing that cannot be meant
     """
     given = params["migrations"] if params["directory"] is None else read_directory(params["directory"])
+    if not given:
+        raise StackError("migrations: [] names no file; give those that ran here and those that are to run")
     settings = {name: str(value) for name, value in params["settings"].items()}
     return build(given, checked_settings(settings)), settings
 
 
 def read_directory(directory: str) -> list[Mapping[str, str]]:
-    """Every ``*.sql`` of a directory, in no particular order."""
+    """Every ``*.sql`` of a directory, at least one, in no particular order."""
     folder = Path(directory)
     if not folder.is_dir():
         raise StackError(f"directory: {directory} is no directory on this host; name one that holds NNN_name.sql files")
     try:
-        return [{"name": path.name, "sql": path.read_text(encoding="utf-8")} for path in folder.glob("*.sql")]
+        found = [path for path in folder.iterdir() if path.suffix == ".sql"]
+        if not found:
+            raise StackError(
+                f"directory: {directory} holds no *.sql file on this host; name one that holds NNN_name.sql files"
+            )
+        return [{"name": path.name, "sql": path.read_text(encoding="utf-8")} for path in found]
     except (OSError, UnicodeDecodeError) as error:
         raise StackError(f"directory: {directory} cannot be read: {error}") from error
 

@@ -77,7 +77,12 @@ def test_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"), [("", b"", "is no directory"), ("d/001_a.sql", b"\xff", "cannot be read")]
+    ("name", "content", "sentence"),
+    [
+        ("", b"", "is no directory"),
+        ("d/README.md", b"no migration", r"d holds no \*\.sql file on this host; name one that holds"),
+        ("d/001_a.sql", b"\xff", "cannot be read"),
+    ],
 )
 def test_directory_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     if name:

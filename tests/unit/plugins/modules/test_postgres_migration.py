@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import types
+from pathlib import Path
 from typing import Any, Optional
 from unittest import mock
 
@@ -77,6 +78,18 @@ def test_nothing_is_contacted_for_a_file_that_cannot_be(monkeypatch: pytest.Monk
     asked = refuse(monkeypatch, "Connection refused")
     with pytest.raises(ModuleFailed, match="has no number"):
         run_module("postgres_migration", {**LOGIN, "migrations": [{"name": "a.sql", "sql": "SELECT 1"}]})
+    assert asked == []
+
+
+@pytest.mark.parametrize("module", ["postgres_migration", "postgres_migration_info"])
+def test_no_file_at_all_is_refused_before_anything_is_contacted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
+) -> None:
+    asked = refuse(monkeypatch, "Connection refused")
+    with pytest.raises(ModuleFailed, match=rf"directory: {tmp_path} holds no \*\.sql file on this host; name one"):
+        run_module(module, {**LOGIN, "directory": str(tmp_path)})
+    with pytest.raises(ModuleFailed, match=r"migrations: \[\] names no file; give those"):
+        run_module(module, {**LOGIN, "migrations": []})
     assert asked == []
 
 

@@ -189,6 +189,12 @@ kept:
   type: list
   elements: str
   sample: ["prompt template weekly_review was edited by a person and is kept"]
+unknown:
+  description: Names of files that ran and are not among those given; a warning tells each.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 locks:
   description:
     - In check mode, the locks that the pending files take on tables and indexes that exist already, each once, with the

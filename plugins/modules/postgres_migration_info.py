@@ -67,7 +67,7 @@ edited:
   elements: str
   sample: []
 unknown:
-  description: Names of files that ran and are not among those given.
+  description: Names of files that ran and are not among those given; a warning tells each.
   returned: success
   type: list
   elements: str

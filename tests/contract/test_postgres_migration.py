@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.contract.postgres import Database, migrate
 from tests.support.law import Law
-from tests.support.run_module import ModuleFailed
+from tests.support.run_module import ModuleFailed, run_module
 
 FIRST = {
     "name": "001_first.sql",
@@ -84,6 +85,18 @@ def test_an_edited_file_is_refused_and_whitespace_is_no_edit(database: Database)
     assert ran["applied"][0]["checksum"] in sentence
     assert caught.value.result["checksum_file"] in sentence
     assert len(contents(database)[1]) == 1
+
+
+def test_a_file_that_is_gone_from_the_directory_is_told(database: Database, tmp_path: Path) -> None:
+    for one in (FIRST, SECOND):
+        (tmp_path / one["name"]).write_text(one["sql"])
+    arguments = {**database.login, "directory": str(tmp_path)}
+    assert run_module("postgres_migration", arguments)["unknown"] == []
+    (tmp_path / FIRST["name"]).unlink()
+    for module, check in ((f"postgres_migration{kind}", check) for kind in ("", "_info") for check in (True, False)):
+        told = run_module(module, arguments, check=check)
+        assert told["unknown"] == [FIRST["name"]]
+        assert any("001_first.sql ran on" in one and "restore it, or delete its row" in one for one in told["warnings"])
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -108,7 +108,7 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
         before=state_of(seen, policy),
         after=_state(after, [], []),
         operations=operations,
-        warnings=(*_unknown(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
+        warnings=(*_missed(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
     )
 
 
@@ -159,17 +159,17 @@ def standing(seen: Seen, migrations: Sequence[Migration]) -> dict[str, Any]:
     """How things stand, without deciding anything."""
     ran = succeeded(seen.rows)
     edited = [one for one in migrations if one.name in ran and edited_since(ran[one.name], one)]
-    names = {one.name for one in migrations}
     waiting = [one for one in migrations if one.name not in ran or (one.repeatable and one in edited)]
     return {
         "applied": list(ran),
         "pending": [one.name for one in waiting],
         "unfinished": [row.name for row in seen.rows if not row.success],
         "edited": [one.name for one in edited if not one.repeatable],
-        "unknown": [name for name in ran if name not in names],
+        "unknown": unknown(ran, migrations),
         "due": [words for _name, words in seen.due],
         "kept": list(seen.kept),
         "drift": None if seen.notes else [one.words for one in seen.drift],
+        "warnings": list(_missed(ran, migrations)),
     }
 
 
@@ -275,11 +275,20 @@ def _reported(seen: Seen, policy: Policy) -> tuple[str, ...]:
     )
 
 
-def _unknown(ran: Mapping[str, Applied], migrations: Sequence[Migration]) -> tuple[str, ...]:
-    known = {migration.version for migration in migrations if migration.version is not None}
-    newest = max((version for version in known if version is not None), default=0)
+def unknown(ran: Mapping[str, Applied], migrations: Sequence[Migration]) -> list[str]:
+    """Names of files that ran and are not given."""
+    names = {one.name for one in migrations}
+    return [name for name in ran if name not in names]
+
+
+def _missed(ran: Mapping[str, Applied], migrations: Sequence[Migration]) -> tuple[str, ...]:
+    newest = max((one.version or 0 for one in migrations), default=0)
     return tuple(
-        f"{row.name} ran on {row.applied_at} but its file is not among those given: is this checkout older?"
-        for row in ran.values()
-        if row.version is not None and row.version not in known and row.version > newest
+        f"{name} ran on {ran[name].applied_at} but its file is not among those given"
+        + (
+            ": is this checkout older?"
+            if (ran[name].version or 0) > newest
+            else "; restore it, or delete its row from the history if it is gone for good"
+        )
+        for name in unknown(ran, migrations)
     )

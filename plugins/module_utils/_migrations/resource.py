@@ -35,6 +35,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     refuse_uncompared,
     state_of,
     succeeded,
+    unknown,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.run import Runner
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.scratch import NotComparable
@@ -217,6 +218,7 @@ class Migrations:
             "locks": self._runner.locks,
             "drift": [one.words for one in self._seen.drift],
             "kept": list(self._seen.kept),
+            "unknown": unknown(ran, self._migrations),
             "warnings": [*self.plan(None).warnings, *self._runner.notes],
         }
 
@@ -346,6 +348,7 @@ class Unborn:
             "locks": [],
             "drift": [],
             "kept": [],
+            "unknown": [],
         }
 
 

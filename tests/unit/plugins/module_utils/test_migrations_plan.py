@@ -111,7 +111,7 @@ def test_plan(history: list[str], have: list[str], pending: list[str]) -> None:
     assert [operation.words for operation in plan.operations] == [f"apply {name}" for name in pending]
     assert list(plan.before["applied"]) == history
     assert list(plan.after["applied"]) == history + pending
-    assert plan.warnings == ()
+    assert len(plan.warnings) == len(set(history) - set(have))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,17 @@ def test_a_newer_history_is_a_warning() -> None:
 
 
 R = "R__views.sql"
+
+
+@pytest.mark.parametrize("gone", [A, R])
+def test_a_file_that_is_gone_is_told_on_every_run(gone: str) -> None:
+    have = [name for name in (A, B, R) if name != gone]
+    plan = make_plan(Seen(applied(A, B, R)), files.build(given(*have)))
+    assert not plan.changed
+    assert plan.warnings == (
+        f"{gone} ran on 2026-01-02T03:04:05+00:00 but its file is not among those given; restore it, or delete its row"
+        " from the history if it is gone for good",
+    )
 
 
 def words(seen: Seen, have: list[str], policy: Optional[Policy] = None, sql: str = "SELECT 1;") -> list[str]:

@@ -62,5 +62,9 @@ def test_how_things_stand() -> None:
         "due": ["something is due"],
         "kept": ["something is kept"],
         "drift": ["table t is missing"],
+        "warnings": [
+            "003_c.sql ran on 2026 but its file is not among those given; restore it, or delete its row from the"
+            " history if it is gone for good"
+        ],
     }
     assert standing(Seen(notes=("not compared",)), given)["drift"] is None

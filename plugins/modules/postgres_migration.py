@@ -60,6 +60,8 @@ options:
   baseline:
     description:
       - In a database that has no history yet, files up to this number count as run before and are only recorded.
+      - What they declare is compared with what is there like that of files which ran; see O(on_drift).
+      - Refused where no table, view or function of theirs is there.
       - Has no effect once there is a history.
     type: int
   target:

@@ -87,6 +87,41 @@ def test_an_edited_file_is_refused_and_whitespace_is_no_edit(database: Database)
     assert len(contents(database)[1]) == 1
 
 
+OTHERS = "CREATE TABLE of_others (id int)"
+
+
+@pytest.mark.parametrize(
+    ("on_drift", "beside"),
+    [("ignore", "SELECT 1"), ("report", "SELECT 1"), ("report", OTHERS), ("fail", OTHERS), ("repair", OTHERS)],
+)
+def test_a_baseline_where_nothing_of_it_is_there_is_refused(database: Database, on_drift: str, beside: str) -> None:
+    database.rows(beside)
+    files = [{**FIRST, "sql": "CREATE TABLE first (id int)"}, SECOND]
+    for check in (True, False):
+        with pytest.raises(
+            ModuleFailed, match=r"baseline is 2, but nothing of what 001_first\.sql to 002_second\.sql make is there"
+        ):
+            migrate(database, *files, baseline=2, on_drift=on_drift, check=check)
+    assert database.rows("SELECT to_regclass('schema_migrations')::text") == [(None,)]
+
+
+def test_a_baseline_is_compared_like_what_ran(database: Database) -> None:
+    files = [FIRST, SECOND, {"name": "003_more.sql", "sql": "CREATE TABLE more (id int)"}]
+    database.rows("CREATE TABLE first (id SERIAL PRIMARY KEY)")
+    lacks = "table first lacks column note text"
+    with pytest.raises(ModuleFailed, match=f"{lacks}; restore it by hand"):
+        migrate(database, *files, baseline=2, on_drift="fail")
+    assert database.rows("SELECT to_regclass('schema_migrations')::text") == [(None,)]
+    for check in (True, False):
+        told = migrate(database, *files, baseline=2, check=check)
+        assert told["drift"] == [lacks]
+    database.rows("DROP TABLE schema_migrations, more")
+    done = [f"repair: {lacks}", *(f"record {one['name']} as run before" for one in files[:2]), "apply 003_more.sql"]
+    for check in (True, False):
+        assert migrate(database, *files, baseline=2, on_drift="repair", check=check)["actions"] == done
+    assert migrate(database, *files, baseline=2, on_drift="fail")["changed"] is False
+
+
 def test_a_file_that_is_gone_from_the_directory_is_told(database: Database, tmp_path: Path) -> None:
     for one in (FIRST, SECOND):
         (tmp_path / one["name"]).write_text(one["sql"])

@@ -78,6 +78,11 @@ def compare(
     return tuple(sorted(found, key=lambda one: one.step))
 
 
+def nothing_of(declared: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether something is declared, and no table, view or function of it is there, whatever it is like."""
+    return any(declared.values()) and not any(set(declared[kind]) & set(live[kind]) for kind in declared)
+
+
 def _table(name: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any]]) -> Iterator[Difference]:
     special = wanted.get("special") or next((one["special"] for one in wanted["columns"] if one.get("special")), None)
     if seen is None and special:

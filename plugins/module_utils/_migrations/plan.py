@@ -54,7 +54,8 @@ class Policy:
 class Seen:
     """What is there: the history, what watching files say is due, and where the catalog differs from the files.
 
-    ``unkept``: what the files declare had to be found out, because no run has kept it.
+    ``unkept``: what the files declare had to be found out, because no run has kept it; ``hollow``: nothing is there of
+    what the files of a baseline make.
     """
 
     rows: Sequence[Applied] = ()
@@ -63,10 +64,19 @@ class Seen:
     drift: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
     unkept: bool = False
+    hollow: bool = False
 
 
 def succeeded(rows: Sequence[Applied]) -> dict[str, Applied]:
     return {row.name: row for row in rows if row.success}
+
+
+def recorded(ran: Mapping[str, Applied], migrations: Sequence[Migration], policy: Policy) -> list[Migration]:
+    """The files that a baseline counts as run, which is none where there is a history."""
+    if ran or policy.baseline is None:
+        return []
+    last = policy.baseline if policy.target is None else min(policy.baseline, policy.target)
+    return [one for one in migrations if one.version is not None and one.version <= last]
 
 
 def state_of(seen: Seen, policy: Optional[Policy] = None) -> dict[str, Any]:
@@ -84,11 +94,11 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
     ran = succeeded(seen.rows)
     _check_repair(migrations, policy)
     edited = _edited(ran, migrations, policy)
+    baseline = recorded(ran, migrations, policy)
+    if baseline and seen.hollow:
+        _refuse_hollow(baseline, policy)
     _check_drift(seen, policy)
     pending, notes = _pending(ran, migrations, policy)
-    baseline = [
-        one for one in pending if not ran and policy.baseline is not None and (one.version or 0) <= policy.baseline
-    ]
     running = [one for one in pending if one not in baseline]
     again = _again(ran, migrations, seen, policy)
     before = {name: row.checksum for name, row in ran.items()}
@@ -109,6 +119,14 @@ def make_plan(seen: Seen, migrations: Sequence[Migration], policy: Optional[Poli
         after=_state(after, [], []),
         operations=operations,
         warnings=(*_missed(ran, migrations), *notes, *seen.notes, *seen.kept, *_reported(seen, policy)),
+    )
+
+
+def _refuse_hollow(baseline: Sequence[Migration], policy: Policy) -> NoReturn:
+    names = baseline[0].name if len(baseline) == 1 else f"{baseline[0].name} to {baseline[-1].name}"
+    raise StackError(
+        f"baseline is {policy.baseline}, but nothing of what {names} make is there, so what never ran would count as"
+        " run; leave baseline out, or correct login_db and schema"
     )
 
 

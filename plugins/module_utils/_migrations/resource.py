@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable, Mapping, Optional, Sequence, TypeVar
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
@@ -14,6 +15,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     Difference,
     compare,
     first_difference,
+    nothing_of,
     same_code,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
@@ -32,6 +34,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     edited_since,
     make_plan,
     not_compared,
+    recorded,
     refuse_uncompared,
     state_of,
     succeeded,
@@ -59,21 +62,31 @@ class Look:
         self._declared: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
 
-    def at(self, migrations: Sequence[Migration], *, drift: bool, scratch: bool) -> Seen:
+    def at(
+        self, migrations: Sequence[Migration], *, drift: bool, scratch: bool, policy: Optional[Policy] = None
+    ) -> Seen:
+        """What a baseline of the policy counts as run is compared like what ran."""
         rows = self._history.read()
         ran = succeeded(rows)
-        current = [one for one in migrations if one.name in ran]
+        assumed = recorded(ran, migrations, policy or Policy())
+        current = [one for one in migrations if one.name in ran or one in assumed]
         due, kept = self._watched([one for one in current if one.watches and not edited_since(ran[one.name], one)])
+        seen = Seen(rows, due, kept, hollow=bool(assumed) and not any(self.own().values()))
         if not drift or not current:
-            return Seen(rows, due, kept)
+            return seen
         try:
             declared = self.declared(current) if scratch else self._history.kept_declaration()
         except NotComparable as error:
-            return Seen(rows, due, kept, notes=(not_compared(error),))
+            return replace(seen, notes=(not_compared(error),))
         if declared is None:
-            return Seen(rows, due, kept, notes=(not_compared("no run has kept what the files declare"),))
-        unkept = scratch and self.key(current) not in self._kept
-        return Seen(rows, due, kept, compare(declared, self.live()), unkept=unkept)
+            return replace(seen, notes=(not_compared("no run has kept what the files declare"),))
+        live = self.live()
+        return replace(
+            seen,
+            drift=compare(declared, live),
+            unkept=scratch and self.key(current) not in self._kept,
+            hollow=seen.hollow or (bool(assumed) and nothing_of(declared, live)),
+        )
 
     def live(self) -> dict[str, Any]:
         return catalog.snapshot(self._session, self._schema)
@@ -223,7 +236,9 @@ class Migrations:
         }
 
     def _read(self, compared: bool) -> None:
-        self._seen = self._waiting(lambda: self._look.at(self._migrations, drift=compared, scratch=True))
+        self._seen = self._waiting(
+            lambda: self._look.at(self._migrations, drift=compared, scratch=True, policy=self._policy)
+        )
 
     def _waiting(self, look: Callable[[], Answer]) -> Answer:
         return with_locks(self._session, self._patience, look, "the look at the database", "nothing more was done")
@@ -334,7 +349,7 @@ class Unborn:
         return state_of(Seen())
 
     def plan(self, current: Any) -> Plan:
-        planned = make_plan(Seen(), self._migrations, self._policy)
+        planned = make_plan(Seen(hollow=True), self._migrations, self._policy)
         note = f"the migrations were not rehearsed, all of them are taken as pending: {self._why}"
         return Plan(planned.before, planned.after, planned.operations, (note,))
 

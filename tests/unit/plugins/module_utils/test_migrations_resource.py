@@ -86,7 +86,7 @@ class Wire:
             return []
         return [{"known": None, "room": 6400, "names": self.deferred}]
 
-    def at(self, given: object, *, drift: bool, scratch: bool) -> Seen:
+    def at(self, given: object, *, drift: bool, scratch: bool, policy: Policy) -> Seen:
         return Seen(self.read())
 
     def check(self) -> None:
@@ -226,6 +226,8 @@ def test_before_the_server_exists_everything_is_pending() -> None:
     assert result["actions"] == ["apply 001_a.sql", "apply 002_b.sql"]
     assert result["warnings"] == ["the migrations were not rehearsed, all of them are taken as pending: no answer"]
     assert result["statements"] == []
+    with pytest.raises(StackError, match=r"baseline is 1, but nothing of what 001_a\.sql make is there"):
+        reconcile(Unborn(FILES, "no answer", Policy(baseline=1)), check_mode=True)
 
 
 def test_what_another_run_kept_meanwhile_is_not_kept_again(monkeypatch: pytest.MonkeyPatch) -> None:

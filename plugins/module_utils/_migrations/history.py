@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from typing import Any, Callable, Mapping, Optional
 
@@ -16,7 +15,7 @@ try:
 except ImportError:  # the session says so
     sql = None
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import (
     CHECKSUM_VERSION,
     Migration,
@@ -200,12 +199,8 @@ class History:
 class Lock:
     """The lock of one history, held by a session of its own until that ends: what runs beside it never meets it."""
 
-    def __init__(
-        self, connect: Callable[[], Any], schema: str, table: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, connect: Callable[[], Any], schema: str, table: str) -> None:
         self._connect = connect
-        self._clock = clock
-        self._asked = 0.0
         self._session: Any = None
         self._key = zlib.crc32(f"{schema}.{table}".encode()) & 0x7FFFFFFF
 
@@ -227,14 +222,16 @@ class Lock:
         return bool(rows[0]["taken"])
 
     def check(self) -> None:
-        """The lock lives as long as its connection; once a second the server is asked, in between only listened to.
+        """The lock lives as long as its session, so an answer proves it.
 
-        :raises Unreachable: when that was ended
+        :raises StackError: when the session was ended
         """
-        now = self._clock()
-        if now - self._asked >= 1 or not self._session.quiet():
-            self._session.rows("SELECT 1")
-            self._asked = now
+        try:
+            self._session.execute("SELECT 1")
+        except Unreachable as error:
+            raise StackError(
+                f"this run lost its lock ({error}), and another run may be at work; nothing more was applied, run again"
+            ) from error
 
     def holder(self) -> Optional[str]:
         rows = self._session.rows(_HOLDER, (LOCK_CLASS, self._key))

@@ -10,7 +10,6 @@ import contextlib
 import datetime
 import decimal
 import re
-import select
 import sys
 import traceback
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
@@ -142,12 +141,6 @@ class Session:
     def as_new(self) -> None:
         """As after the login, whatever a file set, opened or kept for itself; ``DISCARD ALL`` allows no transaction."""
         self.later(_AS_NEW)
-
-    def quiet(self) -> bool:
-        """Whether the server has said nothing since it was asked last, such as goodbye; costs no round trip."""
-        look = select.poll()
-        look.register(self._connection.fileno(), select.POLLIN)
-        return not look.poll(0)
 
     def _in_transaction(self) -> bool:
         return self._connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations import session
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.history import History, Lock
 
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -260,3 +260,16 @@ def test_a_table_of_another_tool_is_told_as_such() -> None:
 
     with pytest.raises(StackError, match=r"public\.schema_migrations cannot be read: column .* another history_table"):
         History(Foreign(), "public", "schema_migrations").read()
+
+
+def test_the_lock_is_proven_each_time_it_is_asked_about() -> None:
+    """A connection may be silent because its goodbye is still underway."""
+    holding = mock.Mock(version=170000, quiet=lambda: True)
+    holding.rows.return_value = [{"taken": True, "reads": False}]
+    lock = Lock(lambda: holding, "public", "schema_migrations")
+    assert lock.try_take()
+    lock.check()
+    gone = Unreachable("PostgreSQL at db:5432 ended the connection: terminating")
+    holding.rows.side_effect = holding.execute.side_effect = gone
+    with pytest.raises(StackError, match=r"lost its lock \(PostgreSQL at db:5432 ended .*another run may be at work"):
+        lock.check()

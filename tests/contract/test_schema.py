@@ -251,6 +251,21 @@ def test_the_role_takes_values_in_another_order_for_the_same_rule(database: Data
                 assert unmatched(Prober(Engine()).ask(probe), probe["expect"]) == [], check["id"]
 
 
+@pytest.mark.parametrize("grant", ["ALL", "SELECT (id)", "TRUNCATE"])
+def test_the_role_sees_what_everybody_may_do(database: Database, grant: str) -> None:
+    with database.server.database(template=database.name) as opened:
+        for table in COLUMNS:
+            opened.rows(f"GRANT {grant} ON {table} TO PUBLIC")
+        wrong = [
+            words
+            for check in checks(opened)
+            for probe in check["probes"]
+            for words in unmatched(Prober(Engine()).ask(probe), probe["expect"])
+        ]
+    assert len(wrong) == len(COLUMNS)
+    assert all(words.startswith("rows/0/everybody: wanted nothing, seen ") for words in wrong), wrong
+
+
 def test_the_role_sees_rules_that_do_not_hold(database: Database) -> None:
     """Each is violated and undone; a rule that is gone is seen although the catalog is not asked."""
     with database.server.database(template=database.name) as damaged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -391,6 +392,34 @@ def test_rights_that_were_lost_are_given_again_and_more_than_needed_is_told(data
     finally:
         database.rows(f"DROP OWNED BY {role}")
         database.rows(f"DROP ROLE {role}")
+
+
+OPENED = {
+    "GRANT ALL ON events TO PUBLIC": "DELETE, INSERT, .*UPDATE on events; REVOKE",
+    "GRANT UPDATE (status) ON plans TO PUBLIC": r"UPDATE \(status\) on plans; REVOKE UPDATE \(status\) ON TABLE plans",
+    "GRANT USAGE ON SEQUENCE plans_id_seq TO PUBLIC": "USAGE on plans_id_seq; REVOKE USAGE ON SEQUENCE",
+    "GRANT CREATE ON SCHEMA public TO PUBLIC": "CREATE on public; REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+}
+
+
+@pytest.mark.parametrize("role", ["", ROLE], ids=["no role", "a role"])
+def test_what_everybody_may_do_is_told_with_the_way_out(database: Database, role: str) -> None:
+    settings = {"planner_memory.runtime_role": role and f"{role}_{database.name}"}
+    try:
+        assert migrate(database, settings=settings)["kept"] == []
+        for grant in OPENED:
+            database.rows(grant)
+        result = migrate(database, settings=settings)
+        assert result["changed"] is False
+        assert len(result["kept"]) == len(OPENED)
+        for words in OPENED.values():
+            (told,) = [one for one in result["kept"] if re.search(f"PUBLIC, which is every user .* has {words}", one)]
+            assert told in result["warnings"]
+            database.rows(re.search("REVOKE .* FROM PUBLIC", told)[0])  # type: ignore[index]
+        assert migrate(database, settings=settings)["kept"] == []
+    finally:
+        if role:
+            database.rows(f"DROP OWNED BY {role}_{database.name}; DROP ROLE {role}_{database.name}")
 
 
 QUESTIONS = {

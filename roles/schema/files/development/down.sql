@@ -31,6 +31,7 @@ $confirm$;
 
 DROP VIEW IF EXISTS execution_run_stats;
 DROP FUNCTION IF EXISTS runtime_role_review();
+DROP FUNCTION IF EXISTS public_rights();
 DROP FUNCTION IF EXISTS runtime_role_rights();
 DROP FUNCTION IF EXISTS prompt_template_review();
 DROP FUNCTION IF EXISTS shipped_prompt_templates();

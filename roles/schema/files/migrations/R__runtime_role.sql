@@ -2,7 +2,8 @@
 -- What the services may do at run time: read and write rows, and nothing that changes the schema.
 -- The setting planner_memory.runtime_role names the role; where it is empty there is none.
 -- The role cannot log in by itself; let a service's user act as it: GRANT planner_memory_app TO that_user.
--- A right that was lost is given again by the next run; one that a person added is kept and reported.
+-- A right that was lost is given again by the next run; one that a person added, to the role or to PUBLIC, is kept and
+-- reported.
 
 CREATE OR REPLACE FUNCTION runtime_role_rights()
 RETURNS TABLE (kind TEXT, name TEXT, rights TEXT[])
@@ -32,6 +33,31 @@ AS $function$
     WHERE has_table_privilege(to_regclass('client_profiles')::oid, 'SELECT WITH GRANT OPTION')
 $function$;
 
+-- What every user of the database may do beside that: with our rows, or in the schema, where a function of theirs could
+-- be found in place of ours. client_profiles is another system's, and functions act with the rights of who calls them.
+CREATE OR REPLACE FUNCTION public_rights()
+RETURNS TABLE (kind TEXT, name TEXT, rights TEXT)
+LANGUAGE sql
+STABLE
+AS $function$
+    SELECT r.kind, r.name, string_agg(given.one, ', ' ORDER BY given.one)
+    FROM runtime_role_rights() AS r
+    JOIN pg_class AS c ON r.kind IN ('TABLE', 'SEQUENCE') AND c.oid = to_regclass(r.name)
+    CROSS JOIN LATERAL (
+        SELECT a.privilege_type AS one FROM aclexplode(c.relacl) AS a WHERE a.grantee = 0
+        UNION ALL
+        SELECT format('%s (%I)', a.privilege_type, col.attname)
+        FROM pg_attribute AS col CROSS JOIN aclexplode(col.attacl) AS a
+        WHERE col.attrelid = c.oid AND NOT col.attisdropped AND a.grantee = 0
+    ) AS given
+    WHERE r.name <> 'client_profiles'
+    GROUP BY r.kind, r.name
+    UNION ALL
+    SELECT 'SCHEMA', quote_ident(n.nspname), 'CREATE'
+    FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS a
+    WHERE n.nspname = current_schema() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
+$function$;
+
 CREATE OR REPLACE FUNCTION runtime_role_review()
 RETURNS TABLE (words TEXT, due BOOLEAN)
 LANGUAGE plpgsql
@@ -40,6 +66,10 @@ AS $function$
 DECLARE
     runtime text := coalesce(current_setting('planner_memory.runtime_role', true), '');
 BEGIN
+    RETURN QUERY
+    SELECT format('PUBLIC, which is every user of the database, has %1$s on %2$s; REVOKE %1$s ON %3$s %2$s FROM PUBLIC takes it back',
+        p.rights, p.name, p.kind), false
+    FROM public_rights() AS p;
     IF runtime = '' THEN
         RETURN;
     END IF;

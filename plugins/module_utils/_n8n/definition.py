@@ -19,6 +19,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     WorkflowIndex,
     called_name,
     called_reference,
+    counterparts,
     error_workflow,
     error_workflow_name,
     node_id,
@@ -316,16 +317,16 @@ def request_body(
         found = flows.id_of(error_workflow_name(called, flows))
         settings.pop("errorWorkflow")  # one that is made later is put in later
         settings.update({} if found is None else {"errorWorkflow": found})
-    identity: dict[tuple[str, str], Mapping[str, Any]] = {}
+    identity: Mapping[str, Mapping[str, Any]] = {}
     taken: set[str] = set()
     if live is not None:
-        identity = {(node["name"], node["type"]): node for node in live["nodes"]}
+        identity = counterparts(wanted, live)
         taken = {node["id"] for node in live["nodes"] if node.get("id")}
         there = live.get("settings") or {}
         settings.update({key: value for key, value in SENTINELS.items() if key in there and key not in settings})
     nodes = []
     for node in wanted["nodes"]:
-        kept = {key: value for key, value in identity.get((node["name"], node["type"]), {}).items() if value}
+        kept = {key: value for key, value in identity.get(node["name"], {}).items() if value}
         kept = {key: kept[key] for key in IDENTITY_KEYS if key in kept} or _new_identity(wanted["name"], node, taken)
         nodes.append(_request_node(node, index, flows, kept))
     body: dict[str, Any] = {

@@ -111,6 +111,27 @@ def webhook_paths(item: Mapping[str, Any]) -> set[tuple[str, str]]:
     return {(method, path) for _node, method, path in webhook_nodes(item)}
 
 
+def counterparts(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The live node of each wanted one that is there: the one of its name and type, else who answers where it does."""
+    there = {(node["name"], node["type"]): node for node in live["nodes"]}
+    same = [(node["name"], there.get((node["name"], node["type"]))) for node in wanted["nodes"]]
+    found = {name: node for name, node in same if node is not None}
+    answering = {paths: name for name, paths in _answers(live).items()}
+    for name, paths in _answers(wanted).items():
+        other = answering.get(paths)
+        if name not in found and other is not None and other not in found:
+            found[name] = there[other, WEBHOOK_TYPE]
+    return found
+
+
+def _answers(item: Mapping[str, Any]) -> dict[str, frozenset[tuple[str, str]]]:
+    """(method, path) of all that each webhook node answers."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for node, method, path in webhook_nodes(item):
+        found.setdefault(node, set()).add((method, path))
+    return {node: frozenset(paths) for node, paths in found.items()}
+
+
 def webhook_conflict(item: Mapping[str, Any], others: Iterable[Mapping[str, Any]] = ()) -> Optional[str]:
     """What else answers where a workflow wants to, in one sentence."""
     mine: dict[tuple[str, str], str] = {}

@@ -164,6 +164,20 @@ def test_a_body_keeps_the_live_ids_and_removes_settings_by_their_sentinels() -> 
     assert set(body) == {"name", "nodes", "connections", "settings", "description"}
 
 
+def test_a_webhook_node_that_is_named_anew_keeps_the_ids_of_who_answered_there() -> None:
+    other = {"httpMethod": "POST", "path": "other"}
+    live = workflow(node(id="l1", webhookId="h1"), node("Other", id="l2", webhookId="h2", parameters=other))
+    body = request_body(workflow(node("Named anew"), node("Hook", parameters=other)), INDEX, live)
+    kept = [(item["name"], item["id"], item["webhookId"]) for item in body["nodes"]]
+    made = node_id("w", node("Named anew"))
+    assert kept == [("Named anew", made, made), ("Hook", "l1", "h1")]  # whoever has the name is the same one
+    body = request_body(workflow(node("Named anew"), node("Other", parameters=other)), INDEX, live)
+    assert [(item["id"], item["webhookId"]) for item in body["nodes"]] == [("l1", "h1"), ("l2", "h2")]
+    elsewhere = {"httpMethod": "GET", "path": "events/log"}
+    body = request_body(workflow(node("Named anew", parameters=elsewhere)), INDEX, live)
+    assert body["nodes"][0]["id"] == made
+
+
 def test_a_node_that_became_another_type_gets_no_old_id() -> None:
     body = request_body(workflow(node(type="other")), INDEX, workflow(node(id="live")))
     assert body["nodes"][0]["id"] == node_id("w", node())

@@ -38,9 +38,14 @@ description:
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.
-  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed,
-    in n8n or in the declaration, is known by the ids of its nodes, else by its webhooks and half of its nodes, else,
-    where it has no webhooks, by having the very same nodes; it gets the declared name and keeps its id.
+  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed
+    in n8n is known by the ids of its nodes, which tell under which name it was made, else by its webhooks and half of
+    its nodes, else, where it has no webhooks, by having the very same nodes; it gets the declared name and keeps its
+    id. So does one that was renamed in the declaration, where O(prune) says that nobody else declares what carries the
+    tag. Ids that a definition gives its nodes are not used, for copies of one export have the same.
+  - Ids of nodes do not tell this of a workflow that was adopted. Where two calls with one tag declare the same
+    webhooks, or the very same nodes without webhooks, under two names, and one of both was adopted, the other call
+    takes it; give each call a tag of its own.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
   - bestviable.planner_memory.n8n

@@ -345,7 +345,7 @@ def _new_identity(workflow: str, node: Mapping[str, Any], taken: set[str]) -> di
 
     A webhook without an id of its own would be registered under another path by some versions of n8n.
     """
-    made = node_id(workflow, node)
+    made = node_id(workflow, node["name"])
     if made in taken:  # of a node that had this name and was of another type
         return {}
     webhook = node["type"] == WEBHOOK_TYPE and not node.get("webhookId")

@@ -153,31 +153,33 @@ def webhook_conflict(item: Mapping[str, Any], others: Iterable[Mapping[str, Any]
     return None
 
 
-def node_id(workflow: str, node: Mapping[str, Any]) -> str:
-    """The id under which a node is made: the definition's, or one that follows from the names."""
-    return node.get("id") or str(uuid.uuid5(FAMILY, f"{workflow}\n{node['name']}"))
+def node_id(workflow: str, node: str) -> str:
+    """The id under which a node is made, whatever id a definition gives it.
+
+    It follows from the names, so that it tells under which name a workflow was made; a copy of a definition under
+    another name has other ids.
+    """
+    return str(uuid.uuid5(FAMILY, f"{workflow}\n{node}"))
 
 
-def made_and_left(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+def made_and_left(live: Mapping[str, Any]) -> bool:
     """Whether a run made this workflow and ended before it could do anything else with it.
 
-    Nobody has written to it or run it, and its nodes have the ids that follow from the names. Ids that are declared
-    come with any copy of the definition, so what has those must be what is declared as well.
+    Its nodes have the ids that follow from the names, and nobody has written to it or run it.
     """
-    derived = all(node.get("id") == node_id(live["name"], {"name": node["name"]}) for node in live["nodes"])
-    declared = {node_id(live["name"], node) for node in wanted.get("nodes") or ()}
-    ours = derived or (
-        all(node.get("id") in declared for node in live["nodes"])
-        and _faces(wanted) == _faces(live)
-        and wanted["connections"] == live["connections"]
-    )
+    ours = all(node.get("id") == node_id(live["name"], node["name"]) for node in live["nodes"])
     untouched = live.get("createdAt") is not None and live.get("createdAt") == live.get("updatedAt")
     return bool(ours and untouched and live["nodes"] and not live.get("active") and not live.get("isArchived"))
 
 
+def at_home(live: Mapping[str, Any]) -> bool:
+    """Whether a workflow has the name under which a declaration made it, or a node of it, so nobody renamed it."""
+    return any(node.get("id") == node_id(live["name"], node["name"]) for node in live["nodes"])
+
+
 def renamed(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> Optional[Mapping[str, Any]]:
-    """The one stray workflow that was made from this definition: at least half of its nodes have their ids."""
-    ids = {node_id(wanted["name"], node) for node in wanted.get("nodes") or ()}
+    """The one stray workflow that was made under this name: at least half of the nodes have the ids from then."""
+    ids = {node_id(wanted["name"], node["name"]) for node in wanted.get("nodes") or ()}
     alike = [
         stray for stray in strays if ids and 2 * len(ids & {node.get("id") for node in stray["nodes"]}) >= len(ids)
     ]

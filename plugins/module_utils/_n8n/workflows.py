@@ -34,6 +34,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.pol
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
     alike,
+    at_home,
     made_and_left,
     renamed,
     webhook_conflict,
@@ -104,7 +105,7 @@ class Workflows:
         listing = self.api.list("/workflows", excludePinnedData="true")
         self._live = by_name(listing, self.wanted, "workflow")
         self._unmarked = {
-            name for name, live in self._live.items() if not tags_of(live) and made_and_left(self.wanted[name], live)
+            name for name, live in self._live.items() if not tags_of(live) and made_and_left(live)
         }
         self._find_strays(listing)
         self._flows = WorkflowIndex(listing, self.wanted if self.content else ())
@@ -125,13 +126,16 @@ class Workflows:
         return state
 
     def _find_strays(self, listing: Sequence[Mapping[str, Any]]) -> None:
-        """What carries our tag under no declared name: it was renamed here or there, or is declared no longer."""
+        """What carries our tag under no declared name: it was renamed here or there, or is declared no longer.
+
+        Without ``prune`` other declarations may have the same tag, and what has the name it was made under is theirs.
+        """
         known = {live["id"] for live in self._live.values()}
         self._others = [item for item in listing if item["id"] not in known]
         strays = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
         for known_by in (renamed, alike) if self.content else ():
             for name in sorted(set(self.wanted) - set(self._live)):
-                found = known_by(self.wanted[name], strays)
+                found = known_by(self.wanted[name], [item for item in strays if self.policy.prune or not at_home(item)])
                 if found is not None:
                     self._live[name] = found
                     strays = [item for item in strays if item is not found]
@@ -251,6 +255,13 @@ class Workflows:
         for name in (name for name in runs if name in touched):
             declared = [self.wanted[other] for other in runs if other != name]
             conflict = webhook_conflict(self.wanted[name], [*alive, *declared])
+            tagged = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
+            former = alike(self.wanted[name], tagged)
+            if conflict and former is not None:
+                conflict += (
+                    f"; where '{former['name']}' is its former name, rename it in n8n, or set prune, with which the "
+                    f"tag '{self.policy.owner_tag}' is this declaration's alone"
+                )
             if conflict:
                 raise StackError(conflict)
 

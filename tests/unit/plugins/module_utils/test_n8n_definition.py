@@ -153,7 +153,8 @@ def test_a_body_keeps_the_live_ids_and_removes_settings_by_their_sentinels() -> 
     )
     wanted = workflow(node(id="mine"), node("Other", id="other"), settings={"executionOrder": "v1"}, description="new")
     body = request_body(wanted, INDEX, live)
-    assert [(item["id"], item.get("webhookId")) for item in body["nodes"]] == [("live", "hook"), ("other", "other")]
+    made = node_id("w", "Other")
+    assert [(item["id"], item.get("webhookId")) for item in body["nodes"]] == [("live", "hook"), (made, made)]
     assert body["settings"] == {
         "executionOrder": "v1",
         "timezone": "DEFAULT",
@@ -169,7 +170,7 @@ def test_a_webhook_node_that_is_named_anew_keeps_the_ids_of_who_answered_there()
     live = workflow(node(id="l1", webhookId="h1"), node("Other", id="l2", webhookId="h2", parameters=other))
     body = request_body(workflow(node("Named anew"), node("Hook", parameters=other)), INDEX, live)
     kept = [(item["name"], item["id"], item["webhookId"]) for item in body["nodes"]]
-    made = node_id("w", node("Named anew"))
+    made = node_id("w", "Named anew")
     assert kept == [("Named anew", made, made), ("Hook", "l1", "h1")]  # whoever has the name is the same one
     body = request_body(workflow(node("Named anew"), node("Other", parameters=other)), INDEX, live)
     assert [(item["id"], item["webhookId"]) for item in body["nodes"]] == [("l1", "h1"), ("l2", "h2")]
@@ -180,8 +181,8 @@ def test_a_webhook_node_that_is_named_anew_keeps_the_ids_of_who_answered_there()
 
 def test_a_node_that_became_another_type_gets_no_old_id() -> None:
     body = request_body(workflow(node(type="other")), INDEX, workflow(node(id="live")))
-    assert body["nodes"][0]["id"] == node_id("w", node())
-    again = request_body(workflow(node(type="other")), INDEX, workflow(node(id=node_id("w", node()))))
+    assert body["nodes"][0]["id"] == node_id("w", "Hook")
+    again = request_body(workflow(node(type="other")), INDEX, workflow(node(id=node_id("w", "Hook"))))
     assert "id" not in again["nodes"][0]
 
 

@@ -115,7 +115,7 @@ def test_a_path_belongs_to_one_workflow_and_method() -> None:
 
 def test_a_renamed_workflow_is_known_by_its_nodes() -> None:
     wanted = workflow("w", node("A"), node("B"))
-    stray = {"id": "i1", **workflow("v", {**node("A"), "id": node_id("w", node("A"))}, {**node("X"), "id": "other"})}
+    stray = {"id": "i1", **workflow("v", {**node("A"), "id": node_id("w", "A")}, {**node("X"), "id": "other"})}
     assert renamed(wanted, [stray]) is stray
     assert renamed(wanted, [stray, dict(stray)]) is None
     assert renamed(wanted, [{"id": "i2", **workflow("v", {**node("A"), "id": "other"})}]) is None

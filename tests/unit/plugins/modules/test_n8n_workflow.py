@@ -83,7 +83,7 @@ def sent(query: str = "SELECT 1", *, ids: bool = True, **over: Any) -> dict[str,
     body = {key: source[key] for key in ("name", "nodes", "connections", "settings")}
     if not ids:
         for node in body["nodes"]:
-            node["id"] = node_id("w", {"name": node["name"]})
+            node["id"] = node_id("w", node["name"])
         body["nodes"][0]["webhookId"] = body["nodes"][0]["id"]
     return body
 

@@ -43,6 +43,10 @@ class ReadOnlyError(StackError):
         super().__init__(f"{attempt} was attempted in check mode; please report this as a defect")
 
 
+class Moved(StackError):
+    """What is to be written is no longer what the plan was made from, and so this step wrote nothing."""
+
+
 class ReadBackError(StackError):
     """The server accepted every call, and still shows something else than was asked."""
 

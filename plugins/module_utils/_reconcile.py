@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Protocol
+from typing import Any, Callable, Mapping, Protocol, Sequence
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ReadBackError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Moved, ReadBackError, StackError
+
+PLANS = 3  # of one run, where what is to be written moves meanwhile
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Resource(Protocol):
 def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
     """Bring a resource to its desired state.
 
+    Where a step raises ``Moved``, the rest is planned anew from what is there now, and the third time told.
+
     A resource may also have ``settle(plan)``, which observes until the world has caught up with ``plan.after``
     (default: observe once), ``rehearse(plan)``, the server's own dry run, called in check mode when there is something
     to do, and ``result(state)``, which adds return values computed from the last state.
@@ -69,9 +73,9 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
     if plan.changed and check_mode and hasattr(resource, "rehearse"):
         resource.rehearse(plan)
     if plan.changed and not check_mode:
-        _apply_all(resource, plan)
-        state = resource.settle(plan) if hasattr(resource, "settle") else resource.observe()
-        wrong = differences(plan.after, state)
+        last, plan = _carry_out(resource, plan)
+        state = resource.settle(last) if hasattr(resource, "settle") else resource.observe()
+        wrong = differences(last.after, state)
         if wrong:
             raise ReadBackError(
                 "every call succeeded, but the live state is not what was asked: " + "; ".join(wrong[:5]),
@@ -87,15 +91,40 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
     }
 
 
-def _apply_all(resource: Resource, plan: Plan) -> None:
-    done: list[str] = []
-    for operation in plan.operations:
+def _carry_out(resource: Resource, plan: Plan) -> tuple[Plan, Plan]:
+    """The plan that was carried out last, and what was done in all."""
+    done: list[Operation] = []
+    before, after = plan.before, plan.after
+    for turn in range(1, PLANS + 1):
+        try:
+            _apply_all(resource, plan.operations, done)
+            break
+        except Moved:
+            if turn == PLANS:
+                raise
+        try:
+            plan = resource.plan(resource.observe())
+        except StackError as error:
+            error.details.update(actions_done=[operation.words for operation in done])
+            raise
+        targets = {operation.target for operation in done}
+        before, after = _together(before, plan.before, targets), _together(after, plan.after, targets)
+    return plan, Plan(before, after, tuple(done), plan.warnings)
+
+
+def _together(first: Mapping[str, Any], second: Mapping[str, Any], done: set[str]) -> dict[str, Any]:
+    """One side of the difference of two plans, of the first only what was done."""
+    return {**second, **{name: {**first[name], **second.get(name, {})} for name in done & set(first)}}
+
+
+def _apply_all(resource: Resource, operations: Sequence[Operation], done: list[Operation]) -> None:
+    for operation in operations:
         try:
             resource.apply(operation)
         except StackError as error:
-            error.details.update(actions_done=done, action_failed=operation.words)
+            error.details.update(actions_done=[one.words for one in done], action_failed=operation.words)
             raise
-        done.append(operation.words)
+        done.append(operation)
 
 
 def differences(wanted: Any, seen: Any, path: str = "") -> list[str]:

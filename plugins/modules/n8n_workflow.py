@@ -17,7 +17,7 @@ description:
   - An update keeps the live ids of nodes and webhooks, so that a webhook answers all the while, and publishes the new
     version only after n8n has taken it. When n8n refuses to publish, the old version stays live. Where the webhook node
     itself changes (its options, its version, its name), n8n registers it anew, and a call in that moment may be
-    answered 404.
+    answered 404 or 500.
   - A published webhook is proven to be registered, by a request with a method that starts nothing. With the owner's
     login every trigger is proven by n8n's own status of the publication, and the new version answers when the module
     ends; without it n8n may answer with the version before for a moment. When a trigger fails, n8n's words are
@@ -38,11 +38,17 @@ description:
   - Settings that a definition leaves out are left to n8n, except C(errorWorkflow), C(timezone) and C(executionTimeout),
     which are then removed. C(binaryMode), C(credentialResolverId), C(redactionPolicy), pinned data, static data, tags
     and ids are not compared.
-  - A workflow is known by its name; two of one name in n8n are an error. With O(owner_tag) a workflow that was renamed
-    in n8n is known by the ids of its nodes, which tell under which name it was made, else by its webhooks and half of
-    its nodes, else, where it has no webhooks, by having the very same nodes; it gets the declared name and keeps its
-    id. So does one that was renamed in the declaration, where O(prune) says that nobody else declares what carries the
-    tag. Ids that a definition gives its nodes are not used, for copies of one export have the same.
+  - Before a workflow is written it is looked at once more. What somebody changed in it since it was listed is planned
+    from anew and shown as what was there; who goes on changing it is left alone, and the run fails.
+  - A workflow is known by its name; two of one name in n8n are an error. Two runs at the same moment make one workflow,
+    for who comes second goes on with the first one's. Where they were stopped half way, both have O(owner_tag) or the
+    ids that follow from the name, and the next run deletes the second one if it is the same, or if nobody has touched
+    it since it was made.
+  - With O(owner_tag) a workflow that was renamed in n8n is known by the ids of its nodes, which tell under which name
+    it was made, else by its webhooks and half of its nodes, else, where it has no webhooks, by having the very same
+    nodes; it gets the declared name and keeps its id. So does one that was renamed in the declaration, where O(prune)
+    says that nobody else declares what carries the tag. Ids that a definition gives its nodes are not used, for copies
+    of one export have the same.
   - Ids of nodes do not tell this of a workflow that was adopted. Where two calls with one tag declare the same
     webhooks, or the very same nodes without webhooks, under two names, and one of both was adopted, the other call
     takes it; give each call a tag of its own.

@@ -6,7 +6,7 @@ import copy
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +41,7 @@ class N8nDouble:
     """
     :param credentials: what ``GET /credentials`` lists
     :ivar refused: the name of a workflow of which no new version is published
+    :ivar hands: what somebody else does, each right after a run has listed the workflows
     """
 
     def __init__(self, credentials: Iterable[dict[str, Any]] = ()) -> None:
@@ -49,6 +50,7 @@ class N8nDouble:
         self.credentials = list(credentials)
         self.writes: list[str] = []
         self.refused: Optional[str] = None
+        self.hands: list[Callable[[], Any]] = []
         self._kill: Optional[tuple[int, bool]] = None
         self._numbers = itertools.count(1)
 
@@ -120,7 +122,10 @@ class N8nDouble:
             status, said = refusal.status, {"message": str(refusal)}
         if kill:
             raise Killed
-        return status, {"Content-Type": "application/json"}, json.dumps(said)
+        text = json.dumps(said)
+        if self.hands and (request.method, url.path) == ("GET", "/api/v1/workflows") and "name" not in query:
+            self.hands.pop(0)()
+        return status, {"Content-Type": "application/json"}, text
 
     def _route(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         if path.startswith("/webhook/"):
@@ -135,7 +140,9 @@ class N8nDouble:
         if kind == "tags":
             return 200, {"data": [{"id": one, "name": name} for name, one in self.tags.items()], "nextCursor": None}
         if not rest:
-            return 200, self._create(body) if method == "POST" else {"data": self._listing(), "nextCursor": None}
+            if method == "POST":
+                return 200, self._create(body)
+            return 200, {"data": self._listing(query.get("name")), "nextCursor": None}
         if rest[0] not in self.workflows:
             raise Refusal(404, "Not Found")
         item = self.workflows[rest[0]]
@@ -162,8 +169,12 @@ class N8nDouble:
             self.credentials.remove(item)
         return item
 
-    def _listing(self) -> list[dict[str, Any]]:
-        return [{key: value for key, value in item.items() if key != "description"} for item in self.workflows.values()]
+    def _listing(self, name: Optional[str]) -> list[dict[str, Any]]:
+        return [
+            {key: value for key, value in item.items() if key != "description"}
+            for item in self.workflows.values()
+            if name in (None, item["name"])
+        ]
 
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         number = next(self._numbers)
@@ -176,8 +187,8 @@ class N8nDouble:
             "versionId": f"v{number}",
             "activeVersionId": None,
             "activeVersion": None,
-            "createdAt": f"t{number}",
-            "updatedAt": f"t{number}",
+            "createdAt": f"t{number:04}",
+            "updatedAt": f"t{number:04}",
             "tags": [],
         }
         for node in item["nodes"]:
@@ -192,7 +203,7 @@ class N8nDouble:
         settings = {**item["settings"], **body["settings"]}
         if any(item[key] != body[key] for key in VERSION_FIELDS):
             item["versionId"] = f"v{number}"
-        item.update(copy.deepcopy(body), updatedAt=f"t{number}")
+        item.update(copy.deepcopy(body), updatedAt=f"t{number:04}")
         item["settings"] = {key: value for key, value in settings.items() if value not in DROPPED}
         if item["active"] and not hold:
             self._publish(item, {})

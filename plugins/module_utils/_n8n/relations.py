@@ -163,18 +163,23 @@ def node_id(workflow: str, node: str) -> str:
 
 
 def made_and_left(live: Mapping[str, Any]) -> bool:
-    """Whether a run made this workflow and ended before it could do anything else with it.
-
-    Its nodes have the ids that follow from the names, and nobody has written to it or run it.
-    """
-    ours = all(node.get("id") == node_id(live["name"], node["name"]) for node in live["nodes"])
+    """Whether a run made this workflow, ended before it could do anything else with it, and nobody else did since."""
     untouched = live.get("createdAt") is not None and live.get("createdAt") == live.get("updatedAt")
-    return bool(ours and untouched and live["nodes"] and not live.get("active") and not live.get("isArchived"))
+    return untouched and made_here(live) and not live.get("active") and not live.get("isArchived")
+
+
+def made_here(live: Mapping[str, Any]) -> bool:
+    """Whether a declaration made this workflow under the name that it has."""
+    return bool(live["nodes"]) and all(_derived(live))
 
 
 def at_home(live: Mapping[str, Any]) -> bool:
     """Whether a workflow has the name under which a declaration made it, or a node of it, so nobody renamed it."""
-    return any(node.get("id") == node_id(live["name"], node["name"]) for node in live["nodes"])
+    return any(_derived(live))
+
+
+def _derived(live: Mapping[str, Any]) -> Iterable[bool]:
+    return (node.get("id") == node_id(live["name"], node["name"]) for node in live["nodes"])
 
 
 def renamed(wanted: Mapping[str, Any], strays: Sequence[Mapping[str, Any]]) -> Optional[Mapping[str, Any]]:

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Mapping, Optional, Sequence
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Moved, StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing, steps
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
     NO_WORKFLOWS,
     CredentialIndex,
@@ -21,7 +20,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
     normal_form,
     readable,
     references,
-    request_body,
     unresolved,
     webhooks,
 )
@@ -36,13 +34,12 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.rel
     alike,
     at_home,
     made_and_left,
+    made_here,
     renamed,
     webhook_conflict,
-    webhook_paths,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import (
-    aside,
     break_circles,
     called_by,
     handovers,
@@ -53,12 +50,14 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.tur
     running,
     too_early,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.twins import told_apart
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.writing import Writing
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 MISSING = "missing"
 
 
-class Workflows:
+class Workflows(Writing):
     """Brings the declared workflows to ``policy.state``, and with ``prune`` those away that were declared once."""
 
     def __init__(
@@ -88,6 +87,7 @@ class Workflows:
         self._secrets = [secret for secret in secrets if secret]
         self._live: dict[str, Mapping[str, Any]] = {}
         self._strays: dict[str, Mapping[str, Any]] = {}
+        self._twins: dict[str, Mapping[str, Any]] = {}
         self._unmarked: set[str] = set()
         self._aside: dict[str, Mapping[str, Any]] = {}
         self._astray: set[str] = set()
@@ -103,10 +103,9 @@ class Workflows:
     def observe(self) -> dict[str, Any]:
         """The whole live state; ``plan`` reduces it to what differs."""
         listing = self.api.list("/workflows", excludePinnedData="true")
-        self._live = by_name(listing, self.wanted, "workflow")
-        self._unmarked = {
-            name for name, live in self._live.items() if not tags_of(live) and made_and_left(live)
-        }
+        self._live, self._twins = told_apart(listing, self.wanted, self._made)
+        listing = [item for item in listing if all(item is not twin for twin in self._twins.values())]
+        self._unmarked = {name for name, live in self._live.items() if not tags_of(live) and made_and_left(live)}
         self._find_strays(listing)
         self._flows = WorkflowIndex(listing, self.wanted if self.content else ())
         for name, live in self._live.items():
@@ -122,7 +121,8 @@ class Workflows:
         if self.content and any(list(references(item)) for item in self.wanted.values()):
             self._index = CredentialIndex(self.api.list("/credentials"))
         state = {name: self._state_of(name) for name in sorted(self._live)}
-        state.update({name: {"publication": publication(live)} for name, live in sorted(self._strays.items())})
+        surplus = sorted({**self._strays, **self._twins}.items())
+        state.update({name: {"publication": publication(live)} for name, live in surplus})
         return state
 
     def _find_strays(self, listing: Sequence[Mapping[str, Any]]) -> None:
@@ -133,12 +133,16 @@ class Workflows:
         known = {live["id"] for live in self._live.values()}
         self._others = [item for item in listing if item["id"] not in known]
         strays = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
-        for known_by in (renamed, alike) if self.content else ():
-            for name in sorted(set(self.wanted) - set(self._live)):
-                found = known_by(self.wanted[name], [item for item in strays if self.policy.prune or not at_home(item)])
+        missing = sorted(set(self.wanted) - set(self._live)) if self.content else []
+        free = [item for item in strays if self.policy.prune or not at_home(item)] if missing else []
+        for known_by in (renamed, alike):
+            for name in (name for name in missing if name not in self._live):
+                found = known_by(self.wanted[name], free)
                 if found is not None:
                     self._live[name] = found
-                    strays = [item for item in strays if item is not found]
+                    free = [item for item in free if item is not found]
+        taken = {live["id"] for live in self._live.values()}
+        strays = [item for item in strays if item["id"] not in taken]
         self._strays = {}
         for item in strays if self.policy.prune else ():
             clear = item["name"] not in self._strays
@@ -148,6 +152,10 @@ class Workflows:
 
     def _owned(self, live: Mapping[str, Any]) -> bool:
         return self.policy.owner_tag is None or self.policy.owner_tag in tags_of(live)
+
+    def _made(self, live: Mapping[str, Any]) -> bool:
+        """Whether a run made it, or took it up; a name alone does not say so."""
+        return made_here(live) or self.policy.owner_tag in tags_of(live)
 
     def _state_of(self, name: str) -> dict[str, Any]:
         live = self._live[name]
@@ -164,6 +172,7 @@ class Workflows:
     # -- plan
 
     def plan(self, current: Mapping[str, Any]) -> Plan:
+        self._aside, self._astray = {}, set()
         mine = [name for name in self.wanted if not self._left_alone(name)]
         items = {name: self.wanted[name] for name in mine}
         self._unresolved = []
@@ -181,14 +190,14 @@ class Workflows:
         lacking, waiting = too_early(order, items, self._flows) if self.content else ({}, set())
         later: list[Operation] = []
         last: list[Operation] = []
-        for name in [*self._strays, *order]:
+        for name in [*self._twins, *self._strays, *order]:
             found, was, becomes = self._decide(name, current.get(name))
             if not found:
                 continue
             before.update({name: was} if was is not None else {})
             after.update({name: becomes} if becomes is not None else {})
-            if name in self._strays:
-                (operations if name in blocking else last).extend(found)
+            if name in self._strays or name in self._twins:
+                (last if name in self._strays and name not in blocking else operations).extend(found)
                 continue
             now = [step for step in found if name not in waiting or step.verb in steps.AT_ONCE]
             operations += now
@@ -224,6 +233,8 @@ class Workflows:
         )
 
     def _decide(self, name: str, seen: Optional[Mapping[str, Any]]) -> tuple[list[Operation], Any, Any]:
+        if name in self._twins and seen is not None:
+            return steps.removal(name, seen, "absent", ", which another run made at the same moment")
         if name in self._strays and seen is not None:
             return steps.removal(name, seen, self.policy.prune_to, ", which is no longer declared")
         if not self.content:
@@ -255,12 +266,12 @@ class Workflows:
         for name in (name for name in runs if name in touched):
             declared = [self.wanted[other] for other in runs if other != name]
             conflict = webhook_conflict(self.wanted[name], [*alive, *declared])
-            tagged = [item for item in self._others if self.policy.owner_tag in tags_of(item)]
+            tagged = [item for item in self._others if self.policy.owner_tag in tags_of(item)] if conflict else []
             former = alike(self.wanted[name], tagged)
-            if conflict and former is not None:
-                conflict += (
-                    f"; where '{former['name']}' is its former name, rename it in n8n, or set prune, with which the "
-                    f"tag '{self.policy.owner_tag}' is this declaration's alone"
+            if former is not None:
+                conflict = (
+                    f"{conflict}; where '{former['name']}' is its former name, rename it in n8n, or set prune, with "
+                    f"which the tag '{self.policy.owner_tag}' is this declaration's alone"
                 )
             if conflict:
                 raise StackError(conflict)
@@ -279,7 +290,8 @@ class Workflows:
             getattr(self, f"_{operation.verb}_one")(operation.target, **operation.args)
         except StackError as error:
             put_back = [self._publisher.put_back(name, live) for name, live in self._aside.items()]
-            raise StackError("; ".join([str(error), *put_back]), **error.details) from None
+            kind = Moved if isinstance(error, Moved) else StackError
+            raise kind("; ".join([str(error), *put_back]), **error.details) from None
 
     def _check_nodes(self) -> None:
         """:raises StackError: for a node that n8n would store without a word, and refuse only when it is published"""
@@ -299,7 +311,7 @@ class Workflows:
         for name, expected in plan.after.items():
             if name not in current:
                 continue
-            if name in self._strays or not self.content:
+            if name in self._strays or name in self._twins or not self.content:
                 seen[name] = current[name]
                 continue
             remaining = changes(
@@ -328,88 +340,3 @@ class Workflows:
                 for name, live in sorted(self._live.items())
             }
         }
-
-    def _item(self, name: str) -> Mapping[str, Any]:
-        return self._strays[name] if name in self._strays else self._live[name]
-
-    def _path(self, name: str, step: str = "") -> str:
-        return f"/workflows/{self._item(name)['id']}{step}"
-
-    def _create_one(self, name: str) -> None:
-        wanted = self.wanted[name]
-        body = request_body(wanted, self._index, flows=self._flows)
-        made = self._publisher.call(name, "POST", "/workflows", json=body, expect=(200, 201))
-        self._live[name] = made
-        self._flows.add(made["id"], name)
-
-    def _update_one(self, name: str, *, hold: bool, prove: bool = False) -> None:
-        """``hold`` leaves the published version live; without it n8n registers the triggers anew."""
-        self._put(name, request_body(self.wanted[name], self._index, self._live[name], self._flows), hold=hold)
-        self._astray.discard(name)
-        if prove:
-            self._publisher.prove(name, self._live[name], self.wanted[name])
-
-    def _put(self, name: str, body: Mapping[str, Any], *, hold: bool) -> None:
-        params = {"publishIfActive": "false"} if hold else None
-        answer = self._publisher.call(name, "PUT", self._path(name), json=body, params=params)
-        kept = {key: answer[key] for key in ("versionId", "nodes") if key in answer}
-        self._live[name] = {**self._live[name], **kept}
-
-    def _tag_one(self, name: str) -> None:
-        tag = str(self.policy.owner_tag)
-        if tag not in self._tag_ids:
-            self._tag_ids.update({item["name"]: item["id"] for item in self.api.list("/tags")})
-        if tag not in self._tag_ids:
-            self._tag_ids[tag] = self.api.call("POST", "/tags", json={"name": tag}, expect=(200, 201))["id"]
-        ids = sorted({*tags_of(self._live[name]).values(), self._tag_ids[tag]})
-        self._publisher.call(name, "PUT", self._path(name, "/tags"), json=[{"id": one} for one in ids])
-
-    def _publish_one(self, name: str) -> None:
-        if name in self._astray:
-            self._update_one(name, hold=True)
-        self._publisher.publish(name, self._live[name], self.wanted[name])
-        self._aside.pop(name, None)
-
-    def _aside_one(self, name: str) -> None:
-        """Let a live workflow answer elsewhere until its own turn comes."""
-        live = self._live[name]
-        self._draft(name, aside(live, set().union(*map(webhook_paths, self.wanted.values()))))
-        self._aside[name] = live
-        self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
-        self._live[name] = {**self._live[name], "activeVersionId": self._live[name].get("versionId")}
-
-    def _without_one(self, name: str, nodes: Sequence[str]) -> None:
-        """Publish a workflow whose calls of others rest until these are published too."""
-        wanted = self.wanted[name]
-        resting = [{**node, "disabled": True} if node["name"] in nodes else node for node in wanted["nodes"]]
-        self._draft(name, request_body({**wanted, "nodes": resting}, self._index, self._live[name], self._flows))
-        self._publisher.call(name, "POST", self._path(name, "/publish"), json={})
-
-    def _draft(self, name: str, body: Mapping[str, Any]) -> None:
-        """Save what is not declared; the workflow is astray until it is updated."""
-        self._astray.add(name)
-        self._put(name, body, hold=True)
-
-    def _unpublish_one(self, name: str) -> None:
-        self._publisher.call(name, "POST", self._path(name, "/unpublish"), json={})
-        self._publisher.freed = True
-
-    def _archive_one(self, name: str) -> None:
-        self._publisher.call(name, "POST", self._path(name, "/archive"), json={})
-        self._publisher.freed = True
-
-    def _unarchive_one(self, name: str) -> None:
-        self._publisher.call(name, "POST", self._path(name, "/unarchive"), json={})
-
-    def _delete_one(self, name: str) -> None:
-        if self._item(name).get("active"):
-            self._unpublish_one(name)
-        deadline = time.monotonic() + publishing.PATIENCE_SECONDS
-        while True:
-            try:
-                self.api.call("DELETE", self._path(name), expect=(200, 404))
-                return
-            except ApiError as error:
-                if error.status != 409 or time.monotonic() >= deadline:
-                    raise
-            time.sleep(publishing.POLL_SECONDS)

@@ -78,6 +78,19 @@ def listing(*items: dict[str, Any], credentials: Optional[list[dict[str, str]]] 
         responses.get(f"{BASE}/api/v1/credentials", json={"data": credentials, "nextCursor": None})
 
 
+def looked(item: Optional[dict[str, Any]] = None) -> None:
+    """A workflow is looked at once more before it is written."""
+    responses.get(f"{API}/w1", json=item or live())
+
+
+def made(item: dict[str, Any], *others: dict[str, Any], **asked: Any) -> None:
+    """A workflow is created, and who else has its name is asked for."""
+    responses.post(API, json=item, **asked)
+    query = {"limit": "250", "name": item["name"], "excludePinnedData": "true"}
+    found = {"data": [item, *others], "nextCursor": None}
+    responses.get(API, json=found, match=[query_param_matcher(query)])
+
+
 def sent(query: str = "SELECT 1", *, ids: bool = True, **over: Any) -> dict[str, Any]:
     source = live(query=query, **over)
     body = {key: source[key] for key in ("name", "nodes", "connections", "settings")}
@@ -119,7 +132,7 @@ def test_what_is_as_declared_costs_one_listing_each() -> None:
 @ordered
 def test_a_new_workflow_is_created_published_and_proven() -> None:
     listing(credentials=[PG])
-    responses.post(API, json=draft(), match=[json_params_matcher(sent(ids=False))])
+    made(draft(), match=[json_params_matcher(sent(ids=False))])
     publish()
     probe(NOT_YET, REGISTERED)
     listing(live(), credentials=[PG])
@@ -134,7 +147,8 @@ def test_a_new_workflow_is_created_published_and_proven() -> None:
 @ordered
 def test_a_description_needs_a_second_call_for_a_new_workflow() -> None:
     listing(credentials=[PG])
-    responses.post(API, json=draft())
+    made(draft())
+    looked(draft())
     responses.put(f"{API}/w1", json=draft(), match=[json_params_matcher({**sent(), "description": "words"})])
     listing(draft())
     responses.get(f"{API}/w1", json=draft(description="words"))
@@ -145,6 +159,7 @@ def test_a_description_needs_a_second_call_for_a_new_workflow() -> None:
 @ordered
 def test_an_update_holds_the_live_version_until_the_new_one_is_published() -> None:
     listing(live(), credentials=[PG])
+    looked()
     responses.put(
         f"{API}/w1",
         json=live(),
@@ -166,7 +181,9 @@ def test_an_update_holds_the_live_version_until_the_new_one_is_published() -> No
 
 @ordered
 def test_settings_alone_make_no_version_and_are_sent_so_that_triggers_register_anew() -> None:
-    listing(live(settings={"executionOrder": "v1", "timezone": "UTC"}), credentials=[PG])
+    seen = live(settings={"executionOrder": "v1", "timezone": "UTC"})
+    listing(seen, credentials=[PG])
+    looked(seen)
     body = {**sent(), "settings": {"executionOrder": "v1", "timezone": "DEFAULT"}}
     responses.put(f"{API}/w1", json=live(), match=[query_param_matcher({}), json_params_matcher(body)])
     probe(REGISTERED)
@@ -222,6 +239,7 @@ def test_two_of_one_name_are_an_error() -> None:
 @ordered
 def test_a_refusal_to_publish_names_the_workflow_and_what_was_done() -> None:
     listing(live(), credentials=[PG])
+    looked()
     responses.put(f"{API}/w1", json=live())
     responses.post(f"{API}/w1/publish", status=400, json={"message": "Unrecognized node type: x"})
     with pytest.raises(ModuleFailed, match=r"workflow 'w': POST .* answered 400: Unrecognized node type: x") as failed:
@@ -245,6 +263,7 @@ def test_a_webhook_that_never_registers_fails(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("seen", ["https://hooks.test/canary-new", "https://hooks.test/canary-stray"])
 def test_a_secret_shows_neither_as_it_was_nor_as_it_becomes(seen: str) -> None:
     listing(live(query="https://hooks.test/canary-old"), credentials=[PG])
+    looked()
     responses.put(f"{API}/w1", json=live())
     publish()
     probe(REGISTERED)
@@ -268,6 +287,7 @@ def test_a_secret_shows_neither_as_it_was_nor_as_it_becomes(seen: str) -> None:
 @ordered
 def test_a_secret_is_masked_in_what_n8n_says_of_it() -> None:
     listing(draft(), credentials=[PG])
+    looked(draft())
     responses.put(f"{API}/w1", status=400, json={"message": "cannot use https://hooks.test/canary-new here"})
     with pytest.raises(ModuleFailed, match=r"answered 400: cannot use \*+ here") as failed:
         secret = "https://hooks.test/canary-new"
@@ -278,6 +298,7 @@ def test_a_secret_is_masked_in_what_n8n_says_of_it() -> None:
 @ordered
 def test_what_is_read_back_must_be_what_was_asked() -> None:
     listing(live(), credentials=[PG])
+    looked()
     responses.put(f"{API}/w1", json=live())
     publish()
     probe(REGISTERED)
@@ -291,7 +312,7 @@ def test_what_is_read_back_must_be_what_was_asked() -> None:
 @ordered
 def test_a_field_that_n8n_drops_from_a_new_workflow_is_noticed() -> None:
     listing(credentials=[PG])
-    responses.post(API, json=draft())
+    made(draft())
     listing(draft(), credentials=[PG])
     with pytest.raises(ModuleFailed, match=r"is not what was asked: w.settings.callerPolicy: .*seen 'missing'"):
         run("present", definition=definition(settings={"executionOrder": "v1", "callerPolicy": "none"}))

@@ -15,6 +15,7 @@ from tests.unit.plugins.modules.test_n8n_workflow import (
     REGISTERED,
     listing,
     live,
+    looked,
     ordered,
     probe,
     publish,
@@ -34,6 +35,7 @@ def bind_anew(*credentials: dict[str, Any]) -> dict[str, Any]:
     body, mended = sent(), live()
     for item in (body, mended):
         item["nodes"][1]["credentials"]["postgres"]["id"] = REPLACED["id"]
+    looked()
     responses.put(f"{API}/w1", json=live(), match=[json_params_matcher(body)])
     publish()
     probe(REGISTERED)

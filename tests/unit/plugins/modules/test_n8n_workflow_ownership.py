@@ -21,6 +21,8 @@ from tests.unit.plugins.modules.test_n8n_workflow import (
     draft,
     listing,
     live,
+    looked,
+    made,
     ordered,
     probe,
     publish,
@@ -58,7 +60,7 @@ def test_a_new_workflow_is_marked_before_it_is_published(known: bool) -> None:
     another = live("x", name="another", **OWNED) if known else live("x", name="another")
     another["nodes"] = []
     listing(another, credentials=[PG])
-    responses.post(API, json=draft())
+    made(draft())
     if not known:
         responses.get(f"{BASE}/api/v1/tags", json={"data": [], "nextCursor": None})
         responses.post(f"{BASE}/api/v1/tags", status=201, json=TAG, match=[json_params_matcher({"name": "ours"})])
@@ -142,6 +144,7 @@ def test_a_renamed_workflow_gets_its_name_back() -> None:
     for number, node in enumerate(wanted["nodes"]):
         node["id"] = f"n{number}"
     listing({**live(**OWNED), "name": "renamed"}, credentials=[PG])
+    looked({**live(**OWNED), "name": "renamed"})
     responses.put(f"{API}/w1", json=live())
     listing(live(**OWNED), credentials=[PG])
     result = run("published", owner_tag="ours", definition=wanted)
@@ -320,7 +323,7 @@ def test_two_that_name_each_other_as_error_workflow_take_one_run() -> None:
             "settings": {"errorWorkflow": other} if other else {}
         }
 
-    def made(name: str, other: str, *, active: bool = False) -> dict[str, Any]:
+    def seen(name: str, other: str, *, active: bool = False) -> dict[str, Any]:
         version = {"versionId": "v1", "activeVersionId": "v1" if active else None}
         return item(name, other, id=f"id-{name}", active=active, isArchived=False, **version)
 
@@ -328,14 +331,13 @@ def test_two_that_name_each_other_as_error_workflow_take_one_run() -> None:
         return json_params_matcher({"settings": {"errorWorkflow": f"id-{name}"}}, strict_match=False)
 
     listing()
-    responses.post(
-        API, json=made("b", ""), match=[json_params_matcher({"name": "b", "settings": {}}, strict_match=False)]
-    )
-    responses.post(API, json=made("a", "id-b"), match=[settings("b")])
-    responses.put(f"{API}/id-b", json=made("b", "id-a"), match=[settings("a")])
+    made(seen("b", ""), match=[json_params_matcher({"name": "b", "settings": {}}, strict_match=False)])
+    made(seen("a", "id-b"), match=[settings("b")])
+    responses.get(f"{API}/id-b", json=seen("b", ""))
+    responses.put(f"{API}/id-b", json=seen("b", "id-a"), match=[settings("a")])
     responses.post(f"{API}/id-b/publish", json={})
     responses.post(f"{API}/id-a/publish", json={})
-    listing(made("a", "id-b", active=True), made("b", "id-a", active=True))
+    listing(seen("a", "id-b", active=True), seen("b", "id-a", active=True))
     result = run("published", definition=None, workflows=[item("a", "b"), item("b", "a")])
     assert result["actions"] == [
         "create workflow 'b' with 1 nodes",

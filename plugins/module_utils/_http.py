@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 import json as jsonlib
 import os
 import re
@@ -53,6 +54,20 @@ LONGEST_WAIT = 60.0
 # What is none of this would be quoted, escaped and so unmasked, in the error of the library that sends it.
 SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
+PAGE = re.compile(r"\s*<(!doctype|html|head|title|body|center|h1|pre|p)\b", re.IGNORECASE)
+UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<br>\s*&nbsp;[^<]*", re.IGNORECASE | re.DOTALL)
+HEAD = re.compile(r"<head\b.*?</head\s*>", re.IGNORECASE | re.DOTALL)
+MARK = re.compile(r"<[^>]*>")
+
+
+def words_of(text: str) -> str:
+    """What somebody would read of an answer, on one line: a page without its marks, and any other text as it is."""
+    if PAGE.match(text):
+        text = UNSEEN.sub(" ", text)
+        body = MARK.sub(" ", HEAD.sub(" ", text))
+        text = html.unescape(body if body.strip() else MARK.sub(" ", text))
+    return " ".join(text.split())
+
 
 class Answer:
     """What the server said: ``status``, ``headers``, ``text`` and, where it is JSON, ``json``."""
@@ -75,7 +90,7 @@ class Answer:
         except ValueError:
             kind = self.headers.get("Content-Type", "no content type")
             raise ApiError(
-                self.method, self.path, self.status, f"expected JSON, got {kind}: {self.text[:80]!r}"
+                self.method, self.path, self.status, f"expected JSON, got {kind}: {words_of(self.text)[:80]!r}"
             ) from None
 
 
@@ -287,8 +302,8 @@ class Http:
         try:
             message = self._explain(jsonlib.loads(answer.text))
         except ValueError:
-            message = " ".join(answer.text.split())
-        return message[:LONGEST_MESSAGE]
+            message = answer.text
+        return words_of(message)[:LONGEST_MESSAGE]
 
 
 def _form(boundary: str, source: str) -> Iterator[bytes]:

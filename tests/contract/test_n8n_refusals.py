@@ -178,7 +178,7 @@ PAGES = {
         r"what answers at .* is no API of n8n",
     ),
     "login-page": (401, "text/html", "<html>log in</html>", r"does not accept api_key"),
-    "proxy": (502, "text/html", "<html>Bad Gateway</html>", r"GET /api/v1/workflows answered 502: <html>Bad Gateway"),
+    "proxy": (502, "text/html", "<html>Bad Gateway</html>", r"GET /api/v1/workflows answered 502: Bad Gateway"),
     "another-api": (200, "application/json", '{"data": {}}', r"is no n8n: /workflows is no listing; correct url"),
     "starting": (200, "text/html", "n8n is starting up. Please wait", r"is still starting; wait until .*/readiness"),
 }

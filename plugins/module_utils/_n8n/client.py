@@ -30,6 +30,8 @@ KEY_SPEC: dict[str, Any] = {
     "api_key_file": {"type": "path", "no_log": False},
 }
 LARGEST_PAGE = 250
+TOO_LARGE = 413
+NO_JSON = "expected JSON, got"
 STARTING = re.compile(r"starting up|Cannot (GET|POST|PUT|PATCH|DELETE)", re.IGNORECASE)
 # The scope that a call needs, by the method and the path without its ids.
 SCOPES_OF_CALLS = (
@@ -137,6 +139,20 @@ def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) 
     return found
 
 
+def stranger(url: str, error: ApiError) -> Optional[StackError]:
+    """What is to be told where no n8n answers, or none that is ready; else None."""
+    starting = STARTING.search(error.server_message)
+    if starting and (error.status == 404 or NO_JSON in error.server_message):
+        return StackError(
+            f"n8n at {url} is still starting; wait until {url}/healthz/readiness answers 200, as the module n8n_owner "
+            "does",
+            **error.details,
+        )
+    if NO_JSON in error.server_message:
+        return StackError(f"what answers at {url} is no API of n8n ({error}); correct url", **error.details)
+    return None
+
+
 class Api:
     """n8n's public API with one key.
 
@@ -214,16 +230,15 @@ class Api:
                 "make a key with the scopes that the documentation of n8n_owner lists",
                 **details,
             )
-        if "expected JSON, got" in error.server_message or (
-            error.status == 404 and STARTING.search(error.server_message)
-        ):
-            if STARTING.search(error.server_message):
-                return StackError(
-                    f"n8n at {self.url} is still starting; wait until {self.url}/healthz/readiness answers 200, "
-                    "as the module n8n_owner does",
-                    **details,
-                )
-            return StackError(f"what answers at {self.url} is no API of n8n ({error}); correct url", **details)
+        told = stranger(self.url, error)
+        if told is not None:
+            return told
+        if error.status == TOO_LARGE:
+            return StackError(
+                f"{error}; it is larger than n8n takes at once, which is 16 MiB unless its environment says otherwise "
+                "(N8N_PAYLOAD_SIZE_MAX)",
+                **details,
+            )
         listing = details["method"] == "GET" and details["path"].removeprefix("/api/v1/") in KINDS
         if listing and (error.status == 404 or error.status in range(300, 400)):
             return StackError(f"what answers at {self.url} has no API of n8n ({error}); correct url", **details)

@@ -7,18 +7,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
     StackError,
     Unreachable,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Answer, Http
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     http,
     may_be_unborn,
     read_key,
+    stranger,
     unborn,
     write_private,
 )
@@ -82,8 +83,9 @@ class Owner:
         key = read_key(self.params["api_key_file"])
         if key is not None and self._accepts(key):
             return {"owner": "set up", "api_key": "works"}
-        settings = self.anonymous.get("/rest/settings").json["data"]
-        fresh = settings["userManagement"]["showSetupOnFirstLoad"]
+        fresh = self._asked(
+            self.anonymous, "/rest/settings", lambda data: data["userManagement"]["showSetupOnFirstLoad"]
+        )
         return {"owner": "missing" if fresh else "set up", "api_key": "refused" if key else "missing"}
 
     def plan(self, current: Mapping[str, str]) -> Plan:
@@ -114,18 +116,17 @@ class Owner:
                 probe.get("/healthz/readiness")
                 return True
             except Unreachable as error:
-                last: StackError = error
                 told = unborn(error, may_be_unborn(self.params, read_only=self.read_only))
                 if told is None:
                     return False
-                if self.read_only:
-                    raise told from None
+                last: StackError = told
             except ApiError as error:
                 last = error
             if time.monotonic() >= deadline:
                 raise StackError(
                     f"n8n at {self.params['url']} was not ready within {self.params['wait_timeout']} s ({last}); "
-                    "look at its log, or raise wait_timeout"
+                    "look at its log, or raise wait_timeout",
+                    **last.details,
                 )
             time.sleep(POLL_SECONDS)
 
@@ -140,7 +141,35 @@ class Owner:
         answer = client.get(
             "/api/v1/workflows", params={"limit": 1, "excludePinnedData": "true"}, expect=(200, 401, 403)
         )
-        return answer.status == 200 and "data" in answer.json
+        try:
+            listed = answer.json
+        except ApiError:
+            return False
+        return answer.status == 200 and isinstance(listed, Mapping) and isinstance(listed.get("data"), list)
+
+    def _asked(self, client: Http, path: str, pick: Callable[[Any], Any]) -> Any:
+        """What n8n's own interface answers.
+
+        :raises StackError: where something else answers
+        """
+        try:
+            answer = client.get(path)
+        except ApiError as error:
+            if error.status == 404 or error.status in range(300, 400):
+                raise StackError(f"what answers at {self.params['url']} is no n8n ({error}); correct url") from None
+            raise
+        return self._picked(answer, pick)
+
+    def _picked(self, answer: Answer, pick: Callable[[Any], Any]) -> Any:
+        url = self.params["url"]
+        try:
+            return pick(answer.json["data"])
+        except ApiError as error:
+            raise stranger(url, error) or error from None
+        except (KeyError, TypeError, IndexError):
+            raise StackError(
+                f"what answers at {url} is no n8n: {answer.method} {answer.path} has not n8n's form; correct url"
+            ) from None
 
     def _set_up(self) -> None:
         body = {
@@ -164,11 +193,15 @@ class Owner:
 
     def _make_key(self, session: Http) -> None:
         label = self.params["api_key_label"]
-        known = session.get("/rest/api-keys").json["data"]
-        for item in known["items"] if isinstance(known, Mapping) else known:
-            if item["label"] == label:
-                session.delete(f"/rest/api-keys/{item['id']}")
-        offered = set(session.get("/rest/api-keys/scopes").json["data"])
+        ids = self._asked(session, "/rest/api-keys", lambda known: _ids(known, label))
+        for one in ids:
+            session.delete(f"/rest/api-keys/{one}")
+        offered = self._asked(session, "/rest/api-keys/scopes", set)
         body = {"label": label, "expiresAt": None, "scopes": [scope for scope in SCOPES if scope in offered]}
-        made = session.post("/rest/api-keys", json=body).json["data"]
-        write_private(self.params["api_key_file"], made["rawApiKey"] + "\n")
+        key = self._picked(session.post("/rest/api-keys", json=body), lambda made: str(made["rawApiKey"]))
+        write_private(self.params["api_key_file"], key + "\n")
+
+
+def _ids(known: Any, label: str) -> list[str]:
+    """The keys of this label, in the form of any version of n8n."""
+    return [item["id"] for item in (known["items"] if isinstance(known, Mapping) else known) if item["label"] == label]

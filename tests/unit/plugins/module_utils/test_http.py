@@ -13,7 +13,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors 
     StackError,
     Unreachable,
 )
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._http import Http, words_of
 from responses.registries import OrderedRegistry
 
 BASE = "http://server.test"
@@ -122,6 +122,27 @@ def test_secrets_are_masked_in_what_the_server_echoes() -> None:
     with pytest.raises(ApiError) as caught:
         Http(BASE, headers={"api-key": "canary-1234"}, secrets=["canary-1234"]).get("/x")
     assert "canary-1234" not in str(caught.value) and "***" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>",
+            "502 Bad Gateway",
+        ),
+        (
+            "<!DOCTYPE html>\n<pre>Error: too large<br> &nbsp; &nbsp;at read (/x.js:1)<br> &nbsp; &nbsp;at y</pre>",
+            "Error: too large",
+        ),
+        ("<html><head><title>Shop</title><script>let a = 1 < 2</script></head></html>", "Shop"),
+        ("<p>a &amp; b</p>", "a & b"),
+        ("1 < 2 and <b> stays", "1 < 2 and <b> stays"),
+        ("<none>", "<none>"),
+    ],
+)
+def test_a_page_is_told_by_its_words(text: str, words: str) -> None:
+    assert words_of(text) == words
 
 
 @responses.activate

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import responses
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import owner
 from responses.matchers import header_matcher, json_params_matcher, query_param_matcher
@@ -203,11 +205,71 @@ def test_an_n8n_that_never_gets_ready_is_told_with_its_last_answer(options: dict
 
 
 @ordered
-def test_another_server_at_the_address_is_told(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"body": "n8n is starting up. Please wait", "content_type": "text/html"}, "is still starting; wait until"),
+        (
+            {
+                "body": "<!DOCTYPE html><html><head><title>Shop</title></head><body>Buy</body>",
+                "content_type": "text/html",
+            },
+            r"what answers at .* is no API of n8n \(.*expected JSON, got text/html: 'Buy'\); correct url",
+        ),
+        ({"json": {}}, "is no n8n: GET /rest/settings has not n8n's form; correct url"),
+        ({"json": {"data": []}}, "is no n8n: GET /rest/settings has not n8n's form; correct url"),
+        ({"json": [1]}, "is no n8n: GET /rest/settings has not n8n's form; correct url"),
+        ({"status": 404, "body": "<h1>Not Found</h1>"}, r"is no n8n \(GET .* answered 404: Not Found\); correct url"),
+        ({"status": 302, "headers": {"Location": "/"}}, r"is no n8n \(GET .* answered 302: no message\); correct url"),
+    ],
+)
+def test_another_server_at_the_address_is_told(
+    options: dict[str, Any], answer: dict[str, Any], sentence: str, check: bool
+) -> None:
     ready()
-    responses.get(f"{BASE}/rest/settings", body="n8n is starting up. Please wait", content_type="text/html")
-    with pytest.raises(ModuleFailed, match="expected JSON, got text/html"):
+    responses.get(f"{BASE}/rest/settings", **answer)
+    with pytest.raises(ModuleFailed, match=sentence) as failed:
+        run_module("n8n_owner", options, check=check)
+    assert "<" not in str(failed.value)
+
+
+@ordered
+@pytest.mark.parametrize("answers", [[{}], [{"items": 1}], [{"items": []}, {}], [{"items": []}, [], {}]])
+def test_answers_of_another_form_are_one_sentence(options: dict[str, Any], answers: list[Any]) -> None:
+    ready()
+    settings(fresh=False)
+    responses.post(f"{BASE}/rest/login", json={}, headers={"Set-Cookie": "n8n-auth=session; Path=/"})
+    calls = (("GET", "/rest/api-keys"), ("GET", "/rest/api-keys/scopes"), ("POST", "/rest/api-keys"))
+    for (method, path), data in zip(calls, answers):
+        responses.add(method, f"{BASE}{path}", json={"data": data} if data != {} else {})
+    with pytest.raises(ModuleFailed, match=r"is no n8n: .* has not n8n's form; correct url"):
         run_module("n8n_owner", options)
+
+
+@ordered
+@pytest.mark.parametrize("body", ["<html>", "{}", "[]"])
+def test_a_kept_key_proves_nothing_to_another_server(options: dict[str, Any], kept_key: str, body: str) -> None:
+    responses.get(f"{BASE}/api/v1/workflows", body=body)
+    ready()
+    responses.get(f"{BASE}/api/v1/workflows", body=body)
+    responses.get(f"{BASE}/rest/settings", body=body)
+    with pytest.raises(ModuleFailed, match=r"is no (API of )?n8n"):
+        run_module("n8n_owner", options)
+
+
+@ordered
+@pytest.mark.parametrize("check", [True, False])
+def test_an_n8n_that_takes_no_connection_yet_is_waited_for(
+    options: dict[str, Any], check: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "POLL_SECONDS", 0.0)
+    responses.get(f"{BASE}/healthz/readiness", body=requests.ConnectionError("refused"))
+    responses.get(f"{BASE}/healthz/readiness", status=503, json={"status": "error"})
+    ready()
+    settings(fresh=False)
+    with pytest.raises(ModuleFailed) if not check else contextlib.nullcontext():
+        run_module("n8n_owner", {**options, "wait_timeout": 30}, check=check)
 
 
 def test_an_address_without_scheme_is_told(options: dict[str, Any]) -> None:

@@ -334,7 +334,7 @@ def test_a_server_that_wants_a_key_is_told_so() -> None:
 @scripted
 def test_html_instead_of_json_is_one_sentence() -> None:
     responses.get(f"{BASE}/collections", body="<html>hello</html>", content_type="text/html")
-    assert "expected JSON, got text/html: '<html>hello</html>'" in refused(**ONE)
+    assert "expected JSON, got text/html: 'hello'" in refused(**ONE)
 
 
 @scripted

@@ -33,7 +33,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: Name of the credential.
+        description: Name of the credential, of 3 to 128 characters; for O(state=absent) of any length.
         type: str
         required: true
       type:
@@ -47,7 +47,7 @@ options:
             leave no message that can be read, so they are left out where the options are repeated, and only there.
         type: dict
   name:
-    description: Name of the one credential.
+    description: Name of the one credential, as O(credentials[].name).
     type: str
   type:
     description: Type of the one credential in n8n.

@@ -23,8 +23,9 @@ description:
     ends; without it n8n may answer with the version before for a moment. When a trigger fails, n8n's words are
     reported, and the version that was live is published again, or a new workflow is unpublished again. Where n8n gives
     no answer any more, the new version is left published, and the run fails.
-  - Before anything is sent, the structure, cron expressions and intervals, the time zone, credentials, called workflows
-    and paths of webhooks are checked, with the owner's login also whether n8n has the type and version of each node.
+  - Before anything is sent, the structure, settings, cron expressions and intervals, the time zone, credentials, called
+    workflows and methods and paths of webhooks are checked, with the owner's login also whether n8n has the type and
+    version of each node.
     Without it, n8n stores a node of an unknown type without a word and refuses only to publish it.
   - Workflows that others call, and error workflows, are brought first. They are known by name, which is
     C(cachedResultName) in a node that calls one chosen from the list, and name or id in C(settings.errorWorkflow).
@@ -72,7 +73,8 @@ options:
     elements: dict
   directory:
     description:
-      - Directory, on the host that runs the module, whose files C(*.json) hold a definition or a list of them each.
+      - Directory, on the host that runs the module, whose files C(*.json), in letters of any case, hold a definition or
+        a list of them each. With O(prune) and without O(prune_everything) each has to hold one.
     type: path
   definition:
     description:
@@ -238,9 +240,9 @@ def main() -> None:
     def build() -> Workflows:
         wanted = params["workflows"]
         if wanted is None:
-            may_be_empty = params["prune"] and params["prune_everything"]
+            pruning = {key: params[key] for key in ("prune", "prune_everything")}
             folder = params["directory"]
-            wanted = read_directory(folder, may_be_empty=may_be_empty) if folder else [params["definition"] or {}]
+            wanted = read_directory(folder, **pruning) if folder else [params["definition"] or {}]
         policy = Policy(**{field.name: params[field.name] for field in fields(Policy)})
         api = Api(params, read_only=module.check_mode)
         session = Session(

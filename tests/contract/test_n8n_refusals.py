@@ -94,6 +94,18 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda item: item["nodes"][0]["parameters"].update(path="refusal/taken"),
         r"workflow 'refusal', node 'Hook' wants POST /webhook/refusal/taken, which belongs to the workflow",
     ),
+    "setting": (
+        lambda item: item["settings"].update(timeZone="Etc/UTC"),
+        r"workflow 'refusal': n8n knows no setting 'timeZone'; did you mean timezone",
+    ),
+    "order": (
+        lambda item: item["settings"].update(executionOrder="v9"),
+        r"workflow 'refusal': settings.executionOrder is 'v9'; n8n takes v0 or v1",
+    ),
+    "method": (
+        lambda item: item["nodes"][0]["parameters"].update(httpMethod="FETCH"),
+        r"workflow 'refusal', node 'Hook': httpMethod is 'FETCH'; ",
+    ),
     "node-twice": (
         lambda item: item["nodes"][1].update(name="Hook"),
         r"workflow 'refusal' has more than one node named 'Hook'",
@@ -134,6 +146,15 @@ def test_what_is_wrong_with_a_definition_is_told_before_anything_is_sent(publish
     sentence = r"refers to the httpHeaderAuth credential 'refusal-header', and there are 2; create exactly one"
     refuse(published, options(published, workflows=[ambiguous, neighbour()]), sentence, predicted=False)
     published.api("DELETE", f"/credentials/{made['id']}")
+
+
+def test_what_is_too_large_is_told_without_the_marks_of_a_page(published: Rig) -> None:
+    large = changed(lambda item: item["nodes"][1].update(notes="x" * (17 << 20)))
+    sentence = r"workflow 'refusal': PUT .* answered 413: .*; it is larger than n8n takes at once, which is 16 MiB"
+    with pytest.raises(ModuleFailed, match=sentence) as failed:
+        run_module("n8n_workflow", options(published, workflows=[large, neighbour()]))
+    assert "<" not in str(failed.value)
+    assert published.hook("refusal/live", json={}).status_code == 200
 
 
 @contextmanager

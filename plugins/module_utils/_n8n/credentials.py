@@ -20,6 +20,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconci
 PUBLIC_KEYS = frozenset({"host", "port", "database", "user", "ssl", "name"})
 SHORTEST_MASKED = 4  # what is shorter is in every other word, and a message without it cannot be read
 BLANK = "***"
+SHORTEST_NAME, LONGEST_NAME = 3, 128
 FINGERPRINT_ROUNDS = 50_000
 AS_DECLARED = "as declared"
 TO_BE_WRITTEN = "to be written once more"
@@ -71,6 +72,11 @@ def check_wanted(wanted: Sequence[Mapping[str, Any]], *, present: bool) -> None:
         if count > 1:
             raise StackError(f"credentials: '{name}' is declared {count} times; give each a name of its own")
     for item in wanted if present else ():
+        if not SHORTEST_NAME <= len(item["name"]) <= LONGEST_NAME:
+            raise StackError(
+                f"credentials: '{item['name']}' has a name of {len(item['name'])} characters, and n8n takes "
+                f"{SHORTEST_NAME} to {LONGEST_NAME}; give it another one"
+            )
         for key in ("type", "data"):
             if not item.get(key):
                 raise StackError(f"credentials: '{item['name']}' has no {key}; it is needed for state=present")

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.limits import check_limits
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     CALLED,
     UNRESOLVED,
@@ -101,6 +102,7 @@ def _check_content(name: str, item: Mapping[str, Any]) -> None:
         if source not in names or target not in names:
             stray = source if source not in names else target
             raise StackError(f"workflow '{name}': connections name '{stray}', and there is no such node; correct it")
+    check_limits(item)
     check_schedule(item)
     conflict = webhook_conflict(item)
     if conflict:

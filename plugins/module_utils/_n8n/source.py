@@ -13,20 +13,28 @@ from typing import Any
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 
-def read_directory(path: str, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
+def read_directory(path: str, *, prune: bool = False, prune_everything: bool = False) -> list[dict[str, Any]]:
     """The definitions in the JSON files of a directory, in the order of the files' names.
 
-    :raises StackError: for a directory that is not there or holds no file where it has to, and for a file that is no
-        export of n8n
+    :raises StackError: for a directory that is not there or holds no file, for a file that is no export of n8n, and
+        where what is missing would be pruned, for a file that holds no definition
     """
+    may_be_empty = prune and prune_everything
     directory = Path(path)
     try:
-        files = sorted(file for file in directory.iterdir() if file.suffix == ".json" and file.is_file())
+        files = sorted(file for file in directory.iterdir() if file.suffix.lower() == ".json" and file.is_file())
     except OSError as error:
         raise StackError(f"directory: {path} cannot be read: {error.strerror}") from None
     if not files and not may_be_empty:
         raise StackError(f"directory: {path} holds no file whose name ends in .json; correct the path")
-    return [item for file in files for item in _read(file)]
+    read = {file: _read(file) for file in files}
+    empty = next((file for file, items in read.items() if not items), None)
+    if empty is not None and len(read) > 1 and prune and not prune_everything:
+        raise StackError(
+            f"directory: {empty} holds no definition, and prune would put away what it held before; put it back, or "
+            "remove the file"
+        )
+    return [item for items in read.values() for item in items]
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def test_the_scope_that_a_call_needs(call: Any, scope: Optional[str]) -> None:
 
 
 def test_a_directory_is_read_in_order(tmp_path: Path) -> None:
-    (tmp_path / "b.json").write_text(json.dumps({"name": "b"}), encoding="utf-8")
+    (tmp_path / "b.JSON").write_text(json.dumps({"name": "b"}), encoding="utf-8")
     (tmp_path / "a.json").write_text(json.dumps([{"name": "a1"}, {"name": "a2"}]), encoding="utf-8")
     (tmp_path / "notes.txt").write_text("{", encoding="utf-8")
     assert [item["name"] for item in read_directory(str(tmp_path))] == ["a1", "a2", "b"]
@@ -175,6 +175,15 @@ def test_what_a_directory_may_not_hold(tmp_path: Path, text: Optional[str], word
         (tmp_path / "a.json").write_text(text, encoding="utf-8")
     with pytest.raises(StackError, match=words):
         read_directory(str(tmp_path))
+
+
+def test_a_file_that_was_emptied_is_no_reason_to_prune(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"name": "a"}), encoding="utf-8")
+    (tmp_path / "b.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(StackError, match=r"b.json holds no definition, and prune would put away what it held before"):
+        read_directory(str(tmp_path), prune=True)
+    for given in ({}, {"prune": True, "prune_everything": True}):
+        assert read_directory(str(tmp_path), **given) == [{"name": "a"}]
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:

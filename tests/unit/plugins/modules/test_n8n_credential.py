@@ -22,7 +22,7 @@ DATA = {"host": "postgres", "port": 5432, "database": "n8n", "user": "n8n", "pas
 SALT = "00" * 16
 
 
-def live(name: str = "pg", updated: str = "t1", credential_id: str = "c1", kind: str = "postgres") -> dict[str, str]:
+def live(name: str = "pg1", updated: str = "t1", credential_id: str = "c1", kind: str = "postgres") -> dict[str, str]:
     return {"id": credential_id, "name": name, "type": kind, "createdAt": "t0", "updatedAt": updated}
 
 
@@ -32,7 +32,7 @@ def options(tmp_path: Path) -> dict[str, Any]:
         "url": BASE,
         "api_key": "canary-key",
         "state_file": str(tmp_path / "credentials.json"),
-        "credentials": [{"name": "pg", "type": "postgres", "data": DATA}],
+        "credentials": [{"name": "pg1", "type": "postgres", "data": DATA}],
     }
 
 
@@ -40,7 +40,7 @@ def options(tmp_path: Path) -> dict[str, Any]:
 def remember(options: dict[str, Any]) -> Callable[..., None]:
     def write(updated: str = "t1", credential_id: str = "c1", data: Optional[dict[str, Any]] = None) -> None:
         entry = {"id": credential_id, "updatedAt": updated, "fingerprint": fingerprint(SALT, "postgres", data or DATA)}
-        content = {"salt": SALT, "credentials": {"pg": entry}}
+        content = {"salt": SALT, "credentials": {"pg1": entry}}
         Path(options["state_file"]).write_text(json.dumps(content), encoding="utf-8")
 
     return write
@@ -63,13 +63,13 @@ def ordered(test: Any) -> Any:
 def test_create_remembers_and_never_shows_the_data(options: dict[str, Any]) -> None:
     listing(live("other", credential_id="c9"), cursor="p2")
     listing(after="p2")
-    body = {"name": "pg", "type": "postgres", "data": DATA}
+    body = {"name": "pg1", "type": "postgres", "data": DATA}
     responses.post(API, json=live(), match=[json_params_matcher(body)])
     listing(live("other", credential_id="c9"), live())
     result = run_module("n8n_credential", options)
-    assert result["actions"] == ["create credential 'pg' of type postgres"]
-    assert result["diff"] == {"before": {}, "after": {"pg": {"type": "postgres", "data": "as declared"}}}
-    assert result["credentials"] == {"pg": "c1"}
+    assert result["actions"] == ["create credential 'pg1' of type postgres"]
+    assert result["diff"] == {"before": {}, "after": {"pg1": {"type": "postgres", "data": "as declared"}}}
+    assert result["credentials"] == {"pg1": "c1"}
     assert "canary" not in json.dumps(result)
     state = Path(options["state_file"])
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
@@ -102,11 +102,11 @@ def test_every_other_case_is_written_once(
     if memory is not None:
         remember(**memory)
     listing(seen)
-    body = {"name": "pg", "type": "postgres", "data": DATA}
+    body = {"name": "pg1", "type": "postgres", "data": DATA}
     responses.patch(f"{API}/c1", json=live(updated="t2"), match=[json_params_matcher(body)])
     listing(live(updated="t2"))
     listing(live(updated="t2"))
-    assert run_module("n8n_credential", options)["actions"] == [f"update credential 'pg': {words}"]
+    assert run_module("n8n_credential", options)["actions"] == [f"update credential 'pg1': {words}"]
     assert run_module("n8n_credential", options)["changed"] is False
 
 
@@ -119,7 +119,7 @@ def test_rotate_writes_what_is_as_declared_once_more(options: dict[str, Any], re
     listing(live(updated="t2"))
     predicted = run_module("n8n_credential", {**options, "rotate": True}, check=True)
     real = run_module("n8n_credential", {**options, "rotate": True})
-    assert real["actions"] == ["update credential 'pg': its data are to be written once more"]
+    assert real["actions"] == ["update credential 'pg1': its data are to be written once more"]
     assert real["diff"] == predicted["diff"]
 
 
@@ -130,14 +130,14 @@ def test_a_renamed_credential_gets_its_name_back(options: dict[str, Any], rememb
     responses.patch(
         f"{API}/c1",
         json=live(updated="t3"),
-        match=[json_params_matcher({"name": "pg", "type": "postgres", "data": DATA})],
+        match=[json_params_matcher({"name": "pg1", "type": "postgres", "data": DATA})],
     )
     listing(live(updated="t3"))
     listing(live(updated="t3"))
     result = run_module("n8n_credential", options)
-    assert result["actions"] == ["update credential 'pg': its data are edited in n8n, it was renamed to 'renamed'"]
-    assert result["diff"]["before"]["pg"]["name"] == "renamed"
-    assert result["diff"]["after"]["pg"]["name"] == "pg"
+    assert result["actions"] == ["update credential 'pg1': its data are edited in n8n, it was renamed to 'renamed'"]
+    assert result["diff"]["before"]["pg1"]["name"] == "renamed"
+    assert result["diff"]["after"]["pg1"]["name"] == "pg1"
     assert run_module("n8n_credential", options)["changed"] is False
 
 
@@ -153,8 +153,8 @@ def test_absent_deletes_by_name_and_forgets(options: dict[str, Any], remember: C
     responses.delete(f"{API}/c1", json={})
     listing()
     listing()
-    gone = {**options, "credentials": [{"name": "pg"}], "state": "absent"}
-    assert run_module("n8n_credential", gone)["actions"] == ["delete credential 'pg'"]
+    gone = {**options, "credentials": [{"name": "pg1"}], "state": "absent"}
+    assert run_module("n8n_credential", gone)["actions"] == ["delete credential 'pg1'"]
     assert json.loads(Path(options["state_file"]).read_text(encoding="utf-8"))["credentials"] == {}
     assert run_module("n8n_credential", gone)["changed"] is False
 
@@ -163,14 +163,14 @@ def test_absent_deletes_by_name_and_forgets(options: dict[str, Any], remember: C
 def test_one_credential_may_be_given_by_name(options: dict[str, Any]) -> None:
     listing()
     one = {key: value for key, value in options.items() if key != "credentials"}
-    result = run_module("n8n_credential", {**one, "name": "pg", "type": "postgres", "data": DATA}, check=True)
-    assert result["actions"] == ["create credential 'pg' of type postgres"]
+    result = run_module("n8n_credential", {**one, "name": "pg1", "type": "postgres", "data": DATA}, check=True)
+    assert result["actions"] == ["create credential 'pg1' of type postgres"]
 
 
 @ordered
 def test_two_of_one_name_are_an_error(options: dict[str, Any]) -> None:
     listing(live(), live(credential_id="c2"))
-    with pytest.raises(ModuleFailed, match=r"more than one credential named 'pg' \(ids c1 and c2\)"):
+    with pytest.raises(ModuleFailed, match=r"more than one credential named 'pg1' \(ids c1 and c2\)"):
         run_module("n8n_credential", options)
 
 
@@ -197,10 +197,12 @@ def test_a_wrong_key_is_one_sentence(options: dict[str, Any], status: int, messa
 @pytest.mark.parametrize(
     ("credentials", "sentence"),
     [
-        ([{"name": "pg", "type": "postgres"}], "'pg' has no data; it is needed for state=present"),
-        ([{"name": "pg", "data": DATA}], "'pg' has no type"),
+        ([{"name": "pg1", "type": "postgres"}], "'pg1' has no data; it is needed for state=present"),
+        ([{"name": "pg1", "data": DATA}], "'pg1' has no type"),
         ([{"name": "", "type": "t", "data": DATA}], "empty name"),
-        ([{"name": "pg", "type": "postgres", "data": DATA}] * 2, "'pg' is declared 2 times"),
+        ([{"name": "ab", "type": "t", "data": DATA}], "'ab' has a name of 2 characters, and n8n takes 3 to 128; give"),
+        ([{"name": "a" * 129, "type": "t", "data": DATA}], "has a name of 129 characters"),
+        ([{"name": "pg1", "type": "postgres", "data": DATA}] * 2, "'pg1' is declared 2 times"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(options: Any, credentials: Any, sentence: str) -> None:
@@ -212,7 +214,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(options: Any, credential
 def test_short_values_are_left_blank_and_shred_no_message(options: dict[str, Any]) -> None:
     responses.get(API, status=400, json={"message": "a bad one"})
     data = {"value": "a", "domains": "all", "nested": [{"n": 7}], "long": "canary", "host": "db"}
-    given = {**options, "credentials": [{"name": "pg", "type": "httpHeaderAuth", "data": data}]}
+    given = {**options, "credentials": [{"name": "pg1", "type": "httpHeaderAuth", "data": data}]}
     with pytest.raises(ModuleFailed, match=r"^GET /api/v1/credentials answered 400: a bad one$") as failed:
         run_module("n8n_credential", given)
     (told,) = failed.value.result["invocation"]["module_args"]["credentials"]
@@ -231,7 +233,7 @@ def test_a_broken_state_file_is_told(options: dict[str, Any]) -> None:
 def test_check_mode_without_a_key_takes_n8n_for_empty(options: dict[str, Any], tmp_path: Path) -> None:
     no_key = {**options, "api_key": None, "api_key_file": str(tmp_path / "none")}
     result = run_module("n8n_credential", no_key, check=True)
-    assert result["actions"] == ["create credential 'pg' of type postgres"]
+    assert result["actions"] == ["create credential 'pg1' of type postgres"]
     assert "is not there yet; n8n is taken to be empty" in str(result["warnings"])
     with pytest.raises(ModuleFailed, match=r"api_key_file: .* is not there; let the module n8n_owner make it"):
         run_module("n8n_credential", no_key)

@@ -36,10 +36,10 @@ GONE = {"state": "absent"}
 def test_a_killed_run_is_finished_by_the_next(over: dict[str, Any], write: int, answered: bool, tmp_path: Path) -> None:
     """One is new, one has a new password, one was renamed in n8n; or they are all to go."""
     double = N8nDouble()
-    run(double, tmp_path, one("b", "old"), one("c", "same"), *([one("a", "old")] if over else []))
+    run(double, tmp_path, one("bbb", "old"), one("ccc", "same"), *([one("aaa", "old")] if over else []))
     if not over:
-        next(item for item in double.credentials if item["name"] == "c")["name"] = "renamed"
-    wanted = [one("a", "new"), one("b", "new"), one("c", "same")]
+        next(item for item in double.credentials if item["name"] == "ccc")["name"] = "renamed"
+    wanted = [one("aaa", "new"), one("bbb", "new"), one("ccc", "same")]
     double.kill_at(write, answered=answered)
     with pytest.raises(Killed):
         run(double, tmp_path, *wanted, **over)

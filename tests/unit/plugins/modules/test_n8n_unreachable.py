@@ -12,7 +12,7 @@ import pytest
 from tests.support.flows import called
 from tests.support.run_module import ModuleFailed, run_module
 
-CREDENTIAL = {"name": "pg", "type": "postgres", "data": {"password": "canary"}}
+CREDENTIAL = {"name": "pg1", "type": "postgres", "data": {"password": "canary"}}
 MODULES: dict[str, tuple[dict[str, Any], int]] = {
     "n8n_owner": ({"email": "david@example.com", "password": "Canary-1-owner", "wait_timeout": 0}, 2),
     "n8n_credential": (CREDENTIAL, 1),

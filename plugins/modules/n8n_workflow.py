@@ -176,6 +176,20 @@ actions:
   type: list
   elements: str
   sample: [create workflow 'event-logger' with 6 nodes, publish workflow 'event-logger']
+has_api_key:
+  description:
+    - Whether there was a key to ask with. It is V(false) only in check mode, where O(api_key_file) is not there yet and
+      n8n is taken to be empty without being asked.
+  returned: success
+  type: bool
+  sample: true
+reachable:
+  description:
+    - It is V(false) where n8n gave no answer to the first question, which in check mode with
+      O(assume_empty_if_unreachable) is no failure.
+  returned: success, and where n8n gave no answer
+  type: bool
+  sample: true
 workflows:
   description: The declared workflows that n8n has, by name.
   returned: success

@@ -74,7 +74,7 @@ def unborn(error: Unreachable, may_be: bool) -> Optional[StackError]:
     if error.nobody and may_be:
         return None
     rest = "start n8n, or correct url" if error.nobody else "look at n8n's log, or raise request_timeout"
-    return StackError(f"{error}; {rest}", **error.details)
+    return StackError(f"{error}; {rest}", reachable=False, **error.details)
 
 
 def read_private(option: str, path: str) -> Optional[str]:
@@ -156,7 +156,8 @@ def stranger(url: str, error: ApiError) -> Optional[StackError]:
 class Api:
     """n8n's public API with one key.
 
-    In check mode an n8n that has no key yet, or that may be unborn and is, is an empty one: ``warnings`` says so.
+    In check mode an n8n that has no key yet, or that may be unborn and is, is an empty one: ``warnings`` says so, and
+    ``has_key`` and ``reachable`` tell which.
     """
 
     def __init__(self, params: Mapping[str, Any], *, read_only: bool) -> None:
@@ -171,6 +172,8 @@ class Api:
             else "remove the file and let the module n8n_owner make a new one"
         )
         self.missing = key is None
+        self.has_key = key is not None
+        self.reachable = True
         self._may_be_unborn = may_be_unborn(params, read_only=read_only)
         if key is None and not key_file:
             raise StackError("api_key is empty; give the key, or the api_key_file that holds it")
@@ -197,7 +200,7 @@ class Api:
                 told = unborn(error, self._may_be_unborn)
                 if told is not None:
                     raise told from None
-                self.missing = True
+                self.missing, self.reachable = True, False
                 self.warnings.append(f"{error}; n8n is taken to be empty")
                 return []
             if not isinstance(page, Mapping) or not isinstance(page.get("data"), list):

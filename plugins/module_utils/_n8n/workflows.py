@@ -331,6 +331,8 @@ class Workflows(Writing):
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {
+            "reachable": self.api.reachable,
+            "has_api_key": self.api.has_key,
             "workflows": {
                 name: {
                     "id": live["id"],
@@ -338,5 +340,5 @@ class Workflows(Writing):
                     "webhooks": [f"{self.api.url}/webhook/{path}" for path, _methods in webhooks(live)],
                 }
                 for name, live in sorted(self._live.items())
-            }
+            },
         }

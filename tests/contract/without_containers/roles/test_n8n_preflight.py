@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -57,9 +61,30 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "made-anew": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
     "another-key": ({"stack_host": OLD_KEY}, "n8n_encryption_key is another one than n8n's volume n8n_data was made"),
 }
+KEY = {"n8n_api_key": "canary-key"}
+BAD |= {
+    "another-server": (
+        {**KEY, "n8n_url": "stranger"},
+        "n8n_api_key: GET /api/v1/workflows answered 501: Error response Error code: 501",
+    ),
+    "nobody-there": (
+        {**KEY, "n8n_url": "nobody", "n8n_manage": False},
+        "n8n_url is http://127.0.0.1:{nobody}, where nothing answers, and n8n_manage is false; start your n8n",
+    ),
+    "stalled": (
+        {**KEY, "n8n_url": "stalled", "n8n_manage": False},
+        "n8n_url is http://127.0.0.1:{stalled}, where nothing answers, and n8n_manage is false; start your n8n",
+    ),
+    "no-key-at-all": (
+        {"n8n_manage": False, "n8n_owner_password": ""},
+        "n8n_api_key and n8n_owner_password are empty and n8n_manage is false, so nothing can be put into your n8n",
+    ),
+}
 GOOD: dict[str, dict[str, Any]] = {
     "same-key": {"stack_host": SAME_KEY},
     "owner-by-environment": {"n8n_owner_password_hash": HASH},
+    "not-up-yet": {**KEY, "n8n_url": "nobody"},
+    "stalled-and-ours": {**KEY, "n8n_url": "stalled"},
     "open-to-all": {"n8n_webhook_auth": False, "n8n_webhook_secret": ""},
 }
 
@@ -69,10 +94,30 @@ def role(tasks: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    hosts = {name: variables for name, (variables, _words) in BAD.items()} | GOOD
+def ports() -> Iterator[dict[str, int]]:
+    """Where another server answers, where nobody takes a connection, and where somebody does and is silent."""
+    with (
+        HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as stranger,
+        socket.create_server(("127.0.0.1", 0), backlog=50) as stalled,
+    ):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            nobody = closed.getsockname()[1]
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        yield {"stranger": stranger.server_port, "stalled": stalled.getsockname()[1], "nobody": nobody}
+        stranger.shutdown()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, ports: dict[str, int]) -> Run:
+    hosts = {name: dict(variables) for name, (variables, _words) in BAD.items()} | {
+        name: dict(one) for name, one in GOOD.items()
+    }
+    for variables in hosts.values():
+        if "n8n_url" in variables:
+            variables["n8n_url"] = f"http://127.0.0.1:{ports[variables['n8n_url']]}"
     report = {"bestviable.planner_memory.preflight": {"report": True}}
-    rules = {**role("preflight"), "vars": {"n8n_key_check": {"actions": []}}}
+    rules = role("preflight")
     plays = [
         {"hosts": "all:!made-anew", "gather_facts": False, "vars": {"stack_secrets": SECRETS}, "tasks": [rules, report]}
     ]
@@ -81,8 +126,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_sentence(told: Run, name: str) -> None:
-    told.refuses(name, BAD[name][1])
+def test_bad_input_is_one_sentence(told: Run, ports: dict[str, int], name: str) -> None:
+    told.refuses(name, BAD[name][1].format(**ports))
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -53,8 +53,9 @@ def test_a_stalled_n8n_is_told(module: str, assume: bool, options: dict[str, Any
     given = {**options, **MODULES[module][0], "url": stalled, "assume_empty_if_unreachable": assume}
     with pytest.raises(
         ModuleFailed, match=r"got no answer: .*timed out.*; look at n8n's log, or raise request_timeout"
-    ):
+    ) as failed:
         run_module(module, given, check=True)
+    assert failed.value.result["reachable"] is False
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -66,6 +67,7 @@ def test_an_n8n_that_is_not_there_is_told_unless_it_may_be_unborn(
         run_module(module, given, check=True)
     predicted = run_module(module, {**given, "assume_empty_if_unreachable": True}, check=True)
     assert len(predicted.get("actions", ())) == MODULES[module][1]
+    assert predicted.get("reachable") is (False if module == "n8n_workflow" else None)
     told = "n8n is taken to be empty" in str(predicted["warnings"])
     assert told is (module != "n8n_owner")
 

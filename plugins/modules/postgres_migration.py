@@ -41,6 +41,7 @@ attributes:
         ends there; a warning says so.
       - A file without transaction cannot be rehearsed, nor what comes after it; a warning says so. Only what has the
         name of an index that it begins with is found.
+      - Indexes that O(on_drift=repair) would build are not rehearsed either, because that would shut out who writes.
       - Before the server exists nothing can be rehearsed; see O(assume_empty_if_unreachable).
   diff_mode:
     support: full
@@ -82,6 +83,10 @@ options:
         for it that the files allow, as for a column that must not be null and has no default.
       - V(report) warns, V(fail) fails, V(repair) adds what is missing and fails where adding is not enough,
         V(ignore) does not look.
+      - V(repair) builds indexes C(CONCURRENTLY), and adds checks and foreign keys as C(NOT VALID) before it validates
+        them, each committed by itself, so that nobody who uses the table waits for long; where the rows do not allow
+        it, nothing of it stays. A primary key, a unique constraint and C(NOT NULL) shut everybody out while the server
+        reads the table, and an index of a partitioned table those who write.
       - What the files declare is found out in an empty schema beside the real one. Only statements that make, alter or
         drop tables, indexes, views, functions, types and sequences run there; rows are never touched. Where that is
         not possible, as with names of other schemas, V(report) warns, V(fail) and V(repair) fail.

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import ConcurrentIndex
@@ -17,6 +16,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     SqlError,
 )
 
+Answer = TypeVar("Answer")
 _INDEX = """i.indexrelid::regclass::text AS index, i.indisvalid AS valid, i.indisunique AS unique,
     regexp_replace(pg_get_indexdef(i.indexrelid), '^.*? USING ', '') AS definition"""
 _STANDING = f"""
@@ -77,11 +77,18 @@ def _told(index: dict[str, Any]) -> str:
     return f"{'unique ' if index['unique'] else ''}{index['definition']}"
 
 
-@contextlib.contextmanager
-def unhurried(session: Any, seconds: float) -> Iterator[None]:
-    """Waiting for old transactions blocks nobody."""
+def build(session: Any, index: ConcurrentIndex, where: str, seconds: float, run: Callable[[], Answer]) -> Answer:
+    """What an interrupted run left of the index goes first; waiting for old transactions blocks nobody."""
+    left = leftover(session, index, where)
     session.execute(f"SET lock_timeout = {max(1, round(seconds * 1000))}")
     try:
-        yield
+        if left:
+            session.execute(f"DROP INDEX CONCURRENTLY {left}")
+        return run()
     finally:
         session.execute("RESET lock_timeout")
+
+
+def leftover(session: Any, index: ConcurrentIndex, where: str) -> Optional[str]:
+    with session.transaction(keep=False):
+        return unfinished(session, index, where)

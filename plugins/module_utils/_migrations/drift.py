@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 from typing import Any, Callable, Iterator, Mapping, Optional
 
@@ -26,6 +26,8 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 class Difference:
     """One thing that is not as declared; ``repair`` is the SQL that adds it, empty where adding is not enough.
 
+    ``apart`` is what adds it in transactions of their own, beside whoever uses the table, where that may take long, and
+    ``undo`` what takes the first of them back.
     ``beyond``: it is there and not declared; ``certain``: it contradicts what is declared for certain;
     ``constraint``: the name of the live one that it is about, where there is one.
     """
@@ -36,6 +38,8 @@ class Difference:
     beyond: bool = False
     certain: bool = True
     constraint: str = ""
+    apart: tuple[str, ...] = ()
+    undo: str = ""
 
     @property
     def way_out(self) -> str:
@@ -100,11 +104,12 @@ def _table(name: str, wanted: Mapping[str, Any], seen: Optional[Mapping[str, Any
     by_name = {column["name"]: column for column in seen["columns"]}
     for column in wanted["columns"]:
         yield from _columns(name, column, by_name.get(column["name"]))
-    for constraint in wanted["constraints"]:
-        yield from _constraint(name, constraint, seen["constraints"])
-    for index in wanted["indexes"]:
-        if not index["constraint"]:
-            yield from _index(name, index, seen["indexes"])
+    found = [one for rule in wanted["constraints"] for one in _constraint(name, rule, seen["constraints"])]
+    found += [
+        one for index in wanted["indexes"] if not index["constraint"] for one in _index(name, index, seen["indexes"])
+    ]
+    # The server does neither of both ways on a table of partitions.
+    yield from [replace(one, apart=()) for one in found] if wanted.get("special") else found
 
 
 def _beyond(table: str, wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> Iterator[Difference]:
@@ -287,29 +292,33 @@ def _constraint(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, 
             words = f"table {table} has constraint {seen['name']} {seen['definition']}, declared is {rule}"
             yield Difference(words, constraint=seen["name"])
             return
-    yield Difference(
-        f"table {table} lacks constraint {name} {rule}", (f"{alter} ADD CONSTRAINT {quoted(name)} {rule}",), step
-    )
+    add = f"{alter} ADD CONSTRAINT {quoted(name)} {rule}"
+    checks_rows = wanted["kind"] in ("c", "f") and not rule.endswith(" NOT VALID")
+    apart = (f"{add} NOT VALID", f"{alter} VALIDATE CONSTRAINT {quoted(name)}") if checks_rows else ()
+    undo = f"{alter} DROP CONSTRAINT {quoted(name)}"
+    yield Difference(f"table {table} lacks constraint {name} {rule}", (add,), step, apart=apart, undo=undo)
 
 
 def _index(table: str, wanted: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Iterator[Difference]:
     name, rule = wanted["name"], wanted["definition"]
     unique = "UNIQUE " if wanted["unique"] else ""
-    create = f"CREATE {unique}INDEX {quoted(name)} ON {quoted(table)} USING {rule}"
+    on = f"{quoted(name)} ON {quoted(table)} USING {rule}"
+    create = f"CREATE {unique}INDEX {on}"
+    apart = (f"CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {on}",)
     for seen in there:
         if seen["valid"] and same_index(wanted, seen):
             return
     for seen in there:
         if seen["name"] == name and not seen["valid"]:
             words = f"index {name} of table {table} was never finished"
-            yield Difference(words, (f"DROP INDEX {quoted(name)}", create), 4)
+            yield Difference(words, (f"DROP INDEX {quoted(name)}", create), 4, apart=apart)
             return
         if seen["name"] == name:
             yield Difference(
                 f"index {name} of table {table} is {seen['definition']}, declared is {unique.lower()}{rule}"
             )
             return
-    yield Difference(f"table {table} lacks index {name} {rule}", (create,), 4)
+    yield Difference(f"table {table} lacks index {name} {rule}", (create,), 4, apart=apart)
 
 
 def same_index(wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
     Things,
     bare,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.mend import mend
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
     Patience,
     with_locks,
@@ -187,7 +188,7 @@ class Migrations:
         if operation.verb == "keep":
             return None
         if operation.verb == "mend":
-            return self._runner.mend(operation.args["difference"])
+            return mend(self._session, self._patience, operation.args["difference"])
         migration: Migration = operation.args["migration"]
         if operation.verb == "accept":
             return self._runner.in_history(lambda: self._history.accept(migration))

@@ -13,19 +13,17 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.beside import (
+    build,
     unfinished,
-    unhurried,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.catalog import concerns
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import (
-    ConcurrentIndex,
-    concurrent_index,
-)
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.concurrent import concurrent_index
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.drift import (
     COLUMN,
     Difference,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.files import Migration
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.mend import add, is_built
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.patience import (
     Patience,
     with_locks,
@@ -73,19 +71,15 @@ class Runner:
             self.notes.append(
                 f"{apart.name} allows no transaction, so neither it nor what comes after it was rehearsed"
             )
+        built = [one for one in mends if is_built(one)]
+        self.notes += [f"{one.words}, which is built beside who uses the table and was not rehearsed" for one in built]
+        mends = [one for one in mends if one not in built]
         if migrations or mends:
             self._with_locks(
                 migrations[: len(possible) + 1],
                 lambda: _named(lambda one: self._rehearse(possible, mends, apart, together=one)),
                 mends,
             )
-
-    def mend(self, difference: Difference) -> None:
-        def run() -> None:
-            with self._session.transaction(keep=True):
-                self._add(difference, "it was not made, and what was repaired before it stays")
-
-        with_locks(self._session, self._patience, run, f"the repair ({difference.words})", "it was not made")
 
     def in_history(self, write: Callable[[], None]) -> None:
         """Write to the history alone."""
@@ -135,7 +129,7 @@ class Runner:
             locks = Locks(self._session)
             self._history.create()
             for difference in mends:
-                self._add(difference, "nothing was changed, this was a rehearsal")
+                add(self._session, difference, "nothing was changed, this was a rehearsal")
             for at, migration in enumerate(migrations, 1):
                 try:
                     with self._naming(migration):
@@ -217,24 +211,12 @@ class Runner:
     def _add_all(self, migration: Migration, differences: Iterable[Difference]) -> list[dict[str, Any]]:
         added = []
         for one in differences:
-            self._add(one, "nothing of this file was applied")
+            add(self._session, one, "nothing of this file was applied")
             added += [
                 {"migration": migration.name, "line": 0, "statement": Statement(text, 0).summary, "rows": -1}
                 for text in one.repair
             ]
         return added
-
-    def _add(self, difference: Difference, kept: str) -> None:
-        for text in difference.repair:
-            try:
-                self._session.execute(text)
-            except SqlError as error:
-                if error.code == LOCK_NOT_AVAILABLE:
-                    raise
-                raise StackError(
-                    f"{difference.words}, and it cannot be added: {error}; {kept}, correct it by hand",
-                    sqlstate=error.code,
-                ) from error
 
     def _without_transaction(self, migration: Migration) -> None:
         """Statement by statement: one that gets no lock is tried again, and those before it are not."""
@@ -261,17 +243,11 @@ class Runner:
         self.in_history(finish)
 
     def _alone(self, migration: Migration, statement: Statement) -> dict[str, Any]:
-        concurrent = concurrent_index(statement)
-        return self._concurrently(migration, statement, concurrent) if concurrent else self._run(migration, statement)
-
-    def _concurrently(self, migration: Migration, statement: Statement, index: ConcurrentIndex) -> dict[str, Any]:
-        """What an interrupted run left of the index goes first."""
-        with self._session.transaction(keep=False):
-            left = unfinished(self._session, index, _at(migration, statement))
-        with unhurried(self._session, self._patience.seconds):
-            if left:
-                self._session.execute(f"DROP INDEX CONCURRENTLY {left}")
+        index = concurrent_index(statement)
+        if not index:
             return self._run(migration, statement)
+        where = _at(migration, statement)
+        return build(self._session, index, where, self._patience.seconds, lambda: self._run(migration, statement))
 
     def _run(self, migration: Migration, statement: Statement) -> dict[str, Any]:
         try:

@@ -51,9 +51,10 @@ class Things:
         self.columns: list[tuple[str, str]] = []
         self.replaced: set[str] = set()
         for statement in migration.statements:
+            if statement.first_word not in ("CREATE", "ALTER") or not _CONDITIONS.search(statement.text):
+                continue
             # An index that is built beside is looked at just before it is built.
-            beside = concurrent_index(statement)
-            if statement.first_word in ("CREATE", "ALTER") and _CONDITIONS.search(statement.text) and not beside:
+            if not concurrent_index(statement):
                 self._note(list(tokens(statement.text)))
 
     def __bool__(self) -> bool:

@@ -262,14 +262,16 @@ class Migrations:
         if self._policy.on_drift == "ignore" or self._empty:
             return
         # What a repeatable file made, or one without transaction left when it did not end, is its own.
-        known = any(row.name == migration.name for row in self._seen.rows)
-        if known and (migration.repeatable or not migration.transactional):
+        owns = migration.repeatable or not migration.transactional
+        if owns and any(row.name == migration.name for row in self._seen.rows):
             return
         things = Things(migration)
+        if not things:
+            return
         earlier = self._migrations[: self._migrations.index(migration)]
         # What an earlier file made may be replaced by a later one.
         things.replaced -= {name for one in earlier for name in things.replaced if catalog.concerns(one)(bare(name))}
-        found = self._waiting(lambda: self._look.found(things)) if things else Found((), ())
+        found = self._waiting(lambda: self._look.found(things))
         names = [*found.kept, *found.replaced]
         if not names:
             return

@@ -13,7 +13,8 @@ description:
   - n8n never shows what is in a credential. O(state_file) remembers a salted fingerprint of what was put there and when
     n8n last changed it, so that a change of the declaration and an edit in n8n are noticed without reading a secret.
   - A credential is known by its name; two of one name in n8n are an error. One that was renamed in n8n is known by the
-    id in O(state_file) and gets its name back.
+    id in O(state_file) and gets its name back. Two runs at the same moment make one credential, for who comes second
+    goes on with the first one's; the first one then fails where the second writes before it has read back.
 author: [bestviable.planner_memory contributors (@bestviable)]
 extends_documentation_fragment:
   - bestviable.planner_memory.n8n

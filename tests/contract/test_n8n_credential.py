@@ -70,7 +70,7 @@ def test_what_n8n_refuses_is_told_in_its_words(n8n: Rig, change: Any, sentence: 
 def test_a_name_that_n8n_does_not_take_is_told_before_anything_is_sent(n8n: Rig) -> None:
     known = run_module("n8n_credential", {**n8n.credential, **header("canary-one")})["credentials"][NAME]
     with pytest.raises(AssertionError, match="must be 3 to 128 characters long"):
-        n8n.api("PATCH", f"/credentials/{known}", json={"name": "ab"})
+        n8n.api("PATCH", f"/credentials/{known}", json={**header("canary-one"), "name": "ab"})
     for check in (True, False):
         with pytest.raises(ModuleFailed, match="'ab' has a name of 2 characters, and n8n takes 3 to 128"):
             run_module("n8n_credential", {**n8n.credential, **header("canary-one"), "name": "ab"}, check=check)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ReadBackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.credentials import Credentials
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import Policy
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.workflows import Workflows
@@ -42,45 +45,65 @@ def clean(n8n: Rig) -> Iterator[None]:
     run_module("n8n_workflow", options(n8n, prune=True, prune_everything=True, prune_to="absent"))
 
 
-class Together(Workflows):
-    """Looks, and waits until the others have looked too."""
+def together(make: Callable[[], Any]) -> list[dict[str, Any]]:
+    """What each of two runs says that have both looked before one of them writes."""
+    meeting = threading.Barrier(RUNS)
 
-    meeting: threading.Barrier
+    def run() -> dict[str, Any]:
+        resource = make()
+        look = resource.observe
 
-    def observe(self) -> dict[str, Any]:
-        seen = super().observe()
-        if not self._live and not self.met:
-            self.met = True
-            self.meeting.wait(60)
-        return seen
+        def observe() -> dict[str, Any]:
+            resource.observe = look
+            seen = look()
+            meeting.wait(60)
+            return seen
 
-    met = False
+        resource.observe = observe
+        try:
+            return reconcile(resource, check_mode=False)
+        except ReadBackError as error:  # the other one wrote last
+            return {"told": str(error)}
+
+    with ThreadPoolExecutor(RUNS) as pool:
+        return [one.result() for one in [pool.submit(run) for _number in range(RUNS)]]
 
 
-def test_runs_at_the_same_moment_make_one_workflow(n8n: Rig) -> None:
-    connection = {
-        "request_timeout": 60.0,
-        "validate_certs": True,
-        "ca_path": None,
-        "assume_empty_if_unreachable": False,
-    }
-    params = {"api_key": None, **connection, **n8n.connection, **n8n.login}
+@pytest.fixture
+def params(n8n: Rig) -> dict[str, Any]:
+    given = {"request_timeout": 60.0, "validate_certs": True, "ca_path": None, "assume_empty_if_unreachable": False}
+    return {"api_key": None, **given, **n8n.connection, **n8n.login}
 
-    def one(tag: str, meeting: threading.Barrier) -> str:
+
+def test_runs_at_the_same_moment_make_one_workflow(n8n: Rig, params: dict[str, Any]) -> None:
+    def make(tag: str) -> Workflows:
         session = Session(params, read_only=False, email=None, password=None)
-        run = Together(Api(params, read_only=False), [raced()], Policy("published", tag), session=session)
-        run.meeting = meeting
-        return reconcile(run, check_mode=False)["workflows"]["raced"]["id"]
+        return Workflows(Api(params, read_only=False), [raced()], Policy("published", tag), session=session)
 
     for _turn in range(TURNS):
-        tag, meeting = f"{TAG}-{secrets.token_hex(3)}", threading.Barrier(RUNS)
-        with ThreadPoolExecutor(RUNS) as pool:
-            ids = [run.result() for run in [pool.submit(one, tag, meeting) for _number in range(RUNS)]]
+        tag = f"{TAG}-{secrets.token_hex(3)}"
+        ids = [done["workflows"]["raced"]["id"] for done in together(lambda tag=tag: make(tag))]
         (there,) = n8n.api("GET", "/workflows?name=raced")["data"]
         assert set(ids) == {there["id"]}
         assert [label["name"] for label in there["tags"]] == [tag]
         assert run_module("n8n_workflow", options(n8n, raced(), owner_tag=tag))["changed"] is False
         run_module("n8n_workflow", options(n8n, prune=True, prune_everything=True, prune_to="absent", owner_tag=tag))
+
+
+def test_runs_at_the_same_moment_make_one_credential(n8n: Rig, params: dict[str, Any], tmp_path: Path) -> None:
+    one = {"name": "raced", "type": "httpHeaderAuth", "data": {"name": "X-Raced", "value": "canary"}}
+
+    def make() -> Credentials:
+        state_file = str(tmp_path / secrets.token_hex(3))
+        return Credentials(Api(params, read_only=False), [one], state="present", state_file=state_file)
+
+    for _turn in range(TURNS):
+        told = together(make)
+        there = [item for item in n8n.api("GET", "/credentials?limit=250")["data"] if item["name"] == "raced"]
+        assert len(there) == 1
+        assert any("credentials" in done for done in told), told
+        assert all(done.get("credentials", {}).get("raced") in (None, there[0]["id"]) for done in told)
+        n8n.api("DELETE", f"/credentials/{there[0]['id']}")
 
 
 def test_twins_that_stand_are_mended(n8n: Rig) -> None:

@@ -41,7 +41,7 @@ class N8nDouble:
     """
     :param credentials: what ``GET /credentials`` lists
     :ivar refused: the name of a workflow of which no new version is published
-    :ivar hands: what somebody else does, each right after a run has listed the workflows
+    :ivar hands: what somebody else does, each right after a run has listed something
     """
 
     def __init__(self, credentials: Iterable[dict[str, Any]] = ()) -> None:
@@ -123,7 +123,8 @@ class N8nDouble:
         if kill:
             raise Killed
         text = json.dumps(said)
-        if self.hands and (request.method, url.path) == ("GET", "/api/v1/workflows") and "name" not in query:
+        listing = request.method == "GET" and url.path in ("/api/v1/workflows", "/api/v1/credentials")
+        if self.hands and listing and "name" not in query:
             self.hands.pop(0)()
         return status, {"Content-Type": "application/json"}, text
 
@@ -161,7 +162,7 @@ class N8nDouble:
             return {"data": [{**item, "data": None} for item in self.credentials], "nextCursor": None}
         number = next(self._numbers)
         if method == "POST":
-            self.credentials.append({"id": f"c{number}", "updatedAt": ""})
+            self.credentials.append({"id": f"c{number}", "createdAt": f"t{number:04}", "updatedAt": ""})
             rest = [f"c{number}"]
         (item,) = [one for one in self.credentials if one["id"] == rest[0]]
         item.update(body or {}, updatedAt=f"t{number}")

@@ -119,10 +119,19 @@ def scope_of(method: str, path: str) -> Optional[str]:
     return f"{KINDS[kind]}:{verb}" if kind in KINDS and verb else None
 
 
+class TwoOfOneName(StackError):
+    """n8n has two of one name, as it has for a moment while one of two runs gives way to the other."""
+
+
+def born(item: Mapping[str, Any]) -> tuple[str, str]:
+    """What puts things into the order in which they were made."""
+    return item.get("createdAt") or "", item["id"]
+
+
 def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) -> dict[str, Mapping[str, Any]]:
     """The live things of these names.
 
-    :raises StackError: when n8n has two of one name, for nobody could tell them apart
+    :raises TwoOfOneName: for nobody could tell them apart
     """
     found: dict[str, Mapping[str, Any]] = {}
     names = set(names)
@@ -131,7 +140,7 @@ def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) 
         if name not in names:
             continue
         if name in found:
-            raise StackError(
+            raise TwoOfOneName(
                 f"n8n has more than one {what} named '{name}' (ids {found[name]['id']} and {item['id']}); "
                 "delete or rename one of them in n8n"
             )
@@ -237,11 +246,11 @@ class Api:
         if told is not None:
             return told
         if error.status == TOO_LARGE:
-            return StackError(
-                f"{error}; it is larger than n8n takes at once, which is 16 MiB unless its environment says otherwise "
-                "(N8N_PAYLOAD_SIZE_MAX)",
-                **details,
+            hint = (
+                "it is larger than n8n takes at once, which is 16 MiB unless its environment says otherwise "
+                "(N8N_PAYLOAD_SIZE_MAX)"
             )
+            return ApiError(details["method"], details["path"], error.status, error.server_message, hint)
         listing = details["method"] == "GET" and details["path"].removeprefix("/api/v1/") in KINDS
         if listing and (error.status == 404 or error.status in range(300, 400)):
             return StackError(f"what answers at {self.url} has no API of n8n ({error}); correct url", **details)

@@ -9,18 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, by_name, write_private
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Moved, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
+    Api,
+    TwoOfOneName,
+    born,
+    by_name,
+    write_private,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
 PUBLIC_KEYS = frozenset({"host", "port", "database", "user", "ssl", "name"})
 SHORTEST_MASKED = 4  # what is shorter is in every other word, and a message without it cannot be read
 BLANK = "***"
 SHORTEST_NAME, LONGEST_NAME = 3, 128
+GIVING_WAY_SECONDS = 5.0
+POLL_SECONDS = 0.2
 FINGERPRINT_ROUNDS = 50_000
 AS_DECLARED = "as declared"
 TO_BE_WRITTEN = "to be written once more"
@@ -195,11 +204,22 @@ class Credentials:
 
     def settle(self, plan: Plan) -> Any:
         """A credential that has its name back shows it where the plan does."""
-        seen = self.observe()
+        seen = self._observe_one_each()
         for name, state in plan.after.items():
             if "name" in state and name in seen:
                 seen[name].setdefault("name", self._live[name]["name"])
         return seen
+
+    def _observe_one_each(self) -> dict[str, Any]:
+        """Another run that made the same gives way within a moment."""
+        deadline = time.monotonic() + GIVING_WAY_SECONDS
+        while True:
+            try:
+                return self.observe()
+            except TwoOfOneName:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def apply(self, operation: Operation) -> None:
         name = operation.target
@@ -210,11 +230,23 @@ class Credentials:
         item = self.wanted[name]
         body = {"name": name, "type": item["type"], "data": item["data"]}
         if operation.verb == "create":
-            written = self.api.call("POST", "/credentials", json=body, expect=(200, 201))
+            written = self._give_way(self.api.call("POST", "/credentials", json=body, expect=(200, 201)))
         else:
             written = self.api.call("PATCH", f"/credentials/{self._live[name]['id']}", json=body)
         self.memory.remember(written, item["type"], item["data"])
         self._rotate.discard(name)
+
+    def _give_way(self, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        """:raises Moved: where another run made a credential of this name first; the one that was made now is gone"""
+        there = [item for item in self.api.list("/credentials") if item["name"] == made["name"]]
+        first = min(there, key=born, default=made)
+        if first["id"] == made["id"]:
+            return made
+        self.api.call("DELETE", f"/credentials/{made['id']}", expect=(200, 404))
+        raise Moved(
+            f"credential '{made['name']}' (id {first['id']}) was made in n8n by somebody else while this run made it, "
+            "and is the only one now; run again"
+        )
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"credentials": {name: live["id"] for name, live in sorted(self._live.items())}}

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import by_name
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import born, by_name
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import normal_form
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import made_and_left
-
-
-def born(item: Mapping[str, Any]) -> tuple[str, str]:
-    """What puts workflows into the order in which they were made."""
-    return item.get("createdAt") or "", item["id"]
 
 
 def told_apart(

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, Moved
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, born
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
     SENTINELS,
     CredentialIndex,
@@ -20,10 +20,10 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.policy import Policy, tags_of
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import (
     WorkflowIndex,
+    made_here,
     webhook_paths,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import aside
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.twins import born
 
 TAKEN = 409
 # Nodes and connections that change make another version.
@@ -63,14 +63,27 @@ class Writing:
     def _give_way(self, name: str) -> None:
         """:raises Moved: where another run made a workflow of this name first; the one that was made now is gone"""
         made = self._live[name]["id"]
-        there = [item for item in self.api.list("/workflows", name=name, excludePinnedData="true")]
-        first = min((item for item in there if item["name"] == name), key=born, default={"id": made})
-        if first["id"] != made:
-            self._delete_one(name)
-            raise Moved(
-                f"workflow '{name}' (id {first['id']}) was made in n8n by somebody else while this run made it, and "
-                "is the only one now; run again"
-            )
+        first = self._first(name, made)
+        if first["id"] == made:
+            return
+        self._delete_one(name)
+        deadline = time.monotonic() + publishing.PATIENCE_SECONDS
+        while self._in_the_making(first) and time.monotonic() < deadline:
+            time.sleep(publishing.POLL_SECONDS)
+            first = self._first(name, made)
+        raise Moved(
+            f"workflow '{name}' (id {first['id']}) was made in n8n by somebody else while this run made it, and is the "
+            "only one now; run again"
+        )
+
+    def _first(self, name: str, made: str) -> Mapping[str, Any]:
+        there = self.api.list("/workflows", name=name, excludePinnedData="true")
+        return min((item for item in there if item["name"] == name), key=born, default={"id": made, "nodes": []})
+
+    def _in_the_making(self, item: Mapping[str, Any]) -> bool:
+        """Whether the run that made a workflow has steps to go: n8n does not take two that publish at once."""
+        marked = self.policy.owner_tag is None or self.policy.owner_tag in tags_of(item)
+        return made_here(item) and not (marked and (item.get("active") or self.policy.state != "published"))
 
     def _update_one(self, name: str, *, hold: bool, prove: bool = False) -> None:
         """``hold`` leaves the published version live; without it n8n registers the triggers anew."""

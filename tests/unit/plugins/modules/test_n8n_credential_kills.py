@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import credentials
 
 from tests.support.n8n_double import BASE, Killed, N8nDouble
 from tests.support.run_module import run_module
@@ -48,3 +49,25 @@ def test_a_killed_run_is_finished_by_the_next(over: dict[str, Any], write: int, 
     double.writes = []
     assert run(double, tmp_path, *wanted, **over)["changed"] is False
     assert double.writes == []
+
+
+def test_who_makes_the_second_one_takes_it_away_and_goes_on_with_the_first(tmp_path: Path) -> None:
+    double = N8nDouble()
+    double.hands = [lambda: double._credential("POST", [], one("aaa", "theirs"))]
+    done = run(double, tmp_path, one("aaa", "mine"))
+    assert done["actions"] == ["update credential 'aaa': its data are unknown"]
+    assert held(double) == [("aaa", {"password": "mine"})]
+    assert run(double, tmp_path, one("aaa", "mine"))["changed"] is False
+
+
+def test_a_second_one_that_is_about_to_go_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "POLL_SECONDS", 0.0)
+    double = N8nDouble()
+    theirs = []
+    double.hands = [
+        lambda: None,
+        lambda: theirs.append(double._credential("POST", [], one("aaa", "theirs"))),
+        lambda: double.credentials.remove(theirs[0]),
+    ]
+    assert run(double, tmp_path, one("aaa", "mine"))["actions"] == ["create credential 'aaa' of type postgres"]
+    assert held(double) == [("aaa", {"password": "mine"})]

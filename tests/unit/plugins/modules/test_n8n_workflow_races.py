@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any, Optional
 
 import pytest
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
 
 from tests.support.flows import node, simple
 from tests.support.n8n_double import Killed, N8nDouble
@@ -101,6 +103,23 @@ def test_who_makes_the_second_twin_takes_it_away_and_goes_on_with_the_first(tagg
     assert (len(double.workflows), double.named("w")["active"]) == (1, True)
     assert done["actions"][-1] == "publish workflow 'w'"
     assert run(double, worked("p"))["changed"] is False
+
+
+def test_who_gives_way_waits_for_the_run_that_is_about_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """n8n would refuse one of two that publish the same workflow at once, and who is refused unpublishes it."""
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 5.0)
+    double = N8nDouble()
+    double.hands = [lambda: twin(double, worked("p"), tagged=True)]
+    listing, looks = double._listing, itertools.count()
+
+    def later(name: Optional[str]) -> Any:
+        if name and next(looks) == 2:
+            double._publish(double.named("w"), {})
+        return listing(name)
+
+    monkeypatch.setattr(double, "_listing", later)
+    assert run(double, worked("p"))["changed"] is False
+    assert double.named("w")["active"]
 
 
 def test_who_makes_the_second_of_another_content_brings_the_first_to_it() -> None:

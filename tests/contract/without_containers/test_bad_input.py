@@ -182,3 +182,27 @@ def test_no_secret_is_told(refusal: subprocess.CompletedProcess[str]) -> None:
 
 def test_nothing_ran_after_the_refusal(refusal: subprocess.CompletedProcess[str]) -> None:
     assert "Secrets |" not in refusal.stdout and "Compose | Bring up" not in refusal.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--start-at-task", "Compose | Bring up what differs"], "begin at the first task, without --start-at-task"),
+        (["--skip-tags", "preflight,always", "--tags", "valkey"], "leave --skip-tags always out"),
+    ],
+)
+def test_what_the_roles_describe_without_host_and_secrets_is_not_brought_up(
+    options: list[str], sentence: str, tmp_path: Path, old_engine: str
+) -> None:
+    done = play({"stack_services_dir": str(tmp_path)}, *options, engine=old_engine)
+    assert done.returncode == 2, done.stdout
+    assert f"so nothing is brought up: {sentence}" in done.stdout
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/verify.yml"])
+def test_an_inventory_without_the_group_is_not_taken_for_a_run_with_nothing_to_do(playbook: str) -> None:
+    binary = Path(sys.executable).parent / "ansible-playbook"
+    command = [str(binary), "-i", "localhost,", playbook, "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    assert "the inventory has no host in group planner_memory; put the host into it" in done.stderr

@@ -196,7 +196,9 @@ actions:
 projects:
   description:
     - Of each project its containers, C(changed), whether something was or would be done, and C(resting), whether
-      there were containers that had to be started or put back into their networks, so that a check run cannot ask them.
+      there were containers that could not be asked before it, so that a check run cannot ask them. They did not run,
+      their published ports were not those of the definition, they were out of their networks, or what they come after
+      did not work.
   returned: success
   type: dict
   sample:

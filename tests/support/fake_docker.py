@@ -77,7 +77,13 @@ class FakeDocker:
                 "NanoCpus": int(more.get("cpus", 0) * 1e9),
                 "RestartPolicy": {"Name": more.get("restart", "no"), "MaximumRetryCount": 0},
             },
-            "NetworkSettings": {"Networks": {n: {"NetworkID": self.networks[n]} for n in more.get("networks", [])}},
+            "NetworkSettings": {
+                "Networks": {n: {"NetworkID": self.networks[n]} for n in more.get("networks", [])},
+                "Ports": {
+                    f"{inside}/tcp": [{"HostIp": address, "HostPort": number}]
+                    for address, number, inside in (one.split(":") for one in more.get("ports", []))
+                },
+            },
         }
         self.containers[name] = made
         return made
@@ -154,6 +160,7 @@ class FakeDocker:
                     cpus=body.get("cpus", 0),
                     restart=body.get("restart", "no"),
                     networks=body.get("networks") or [default],
+                    ports=body.get("ports") or [],
                 )  # fmt: skip
             if container in self.sick:
                 self.containers[container]["State"].update(

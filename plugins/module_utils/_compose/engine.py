@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import CPU_DIGITS
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import CPU_DIGITS, Port
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 
 LABEL = "com.docker.compose"
@@ -66,6 +66,7 @@ class Container:
     cpus: float
     restart: str
     networks: Mapping[str, str]
+    ports: tuple[Port, ...] = ()
     health_output: str = ""
 
 
@@ -151,6 +152,11 @@ def read_container(data: Mapping[str, Any]) -> Container:
             name: (network or {}).get("NetworkID", "")
             for name, network in (data.get("NetworkSettings", {}).get("Networks") or {}).items()
         },
+        ports=tuple(
+            Port(bound.get("HostIp", ""), bound.get("HostPort", ""), inside)
+            for inside, bindings in (data.get("NetworkSettings", {}).get("Ports") or {}).items()
+            for bound in bindings or ()
+        ),
         health_output=str(log[-1].get("Output", "")).strip() if log else "",
     )
 

@@ -28,6 +28,15 @@ MEMORY_OPTIONS = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size")
 
 
 @dataclass(frozen=True)
+class Port:
+    """A port of a container on an address of the host; no address means every one, no number any one."""
+
+    address: str
+    number: str
+    inside: str
+
+
+@dataclass(frozen=True)
 class Service:
     """One service in the form that the engine can be compared with; None means "not managed"."""
 
@@ -42,6 +51,7 @@ class Service:
     networks: Optional[tuple[str, ...]]
     env_files: tuple[str, ...]
     mounts: tuple[str, ...]
+    ports: tuple[Port, ...]
     digest: str
 
     @property
@@ -177,6 +187,7 @@ def _service(project: str, name: str, body: Any, networks: Mapping[Any, str], re
         env_files=tuple(_plain_path(entry.get("path") if isinstance(entry, Mapping) else entry)
                         for entry in _as_list(body.get("env_file"))),
         mounts=_mounts(body, rest),
+        ports=() if body.get("network_mode") else tuple(_ports(body)),
         digest=sha({"service": body, "rest": rest}),
     )  # fmt: skip
 
@@ -249,6 +260,19 @@ def _networks(project: str, body: Mapping[str, Any], networks: Mapping[Any, str]
         return None
     wanted = list(body.get("networks") or ["default"])
     return tuple(sorted(networks.get(key, f"{project}_{key}") for key in wanted))
+
+
+def _ports(body: Mapping[str, Any]) -> Iterator[Port]:
+    """The published ports, without ranges and what only Compose can fill in."""
+    for entry in _as_list(body.get("ports")):
+        if isinstance(entry, Mapping):
+            address, number, inside = (str(entry.get(key) or "") for key in ("host_ip", "published", "target"))
+            protocol = str(entry.get("protocol") or "tcp")
+        else:
+            address, number, inside = ["", "", *str(entry).partition("/")[0].rsplit(":", 2)][-3:]
+            protocol = str(entry).partition("/")[2] or "tcp"
+        if inside.isdigit() and (number.isdigit() or not number) and not interpolated(address):
+            yield Port(address.strip("[]"), number, f"{inside}/{protocol}")
 
 
 def _mounts(body: Mapping[str, Any], rest: Mapping[str, Any]) -> tuple[str, ...]:

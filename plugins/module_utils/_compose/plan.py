@@ -344,16 +344,6 @@ def _network_reasons(now: set[str], then: set[str]) -> Iterator[str]:
         yield f"not attached to network {name}"
 
 
-def resting(now: View, then: View) -> bool:
-    """Whether containers have to be started, or put back into their networks, before they can be asked."""
-    wanted = then["containers"]
-    return any(
-        one["status"] != wanted[name]["status"]
-        or not {*wanted[name].get("networks", ())} <= {*one.get("networks", ())}
-        for name, one in now["containers"].items() if name in wanted and wanted[name]["status"] != "stopped"
-    )  # fmt: skip
-
-
 def _size(amount: int) -> str:
     if not amount:
         return "none"

@@ -28,6 +28,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     Record,
     without_file,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.resting import resting
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
@@ -78,7 +79,7 @@ class ComposeStack:
             pure.needs_confirmation(project, current[name], self._policy.confirm_data_loss)
             after[name] = pure.wanted(project, current[name])
             steps += pure.operations(project, current[name], after[name], self._records[name], self._policy.adopt)
-            self._resting[name] = pure.resting(current[name], after[name])
+        self._resting = resting(self._projects, current, after, self._snapshot.containers)
         self._changed = {step.args["project"] for step in steps}
         for name in self._left_alone:
             warnings.append(f"project '{name}' was not made by this module and is left alone; adopt: true removes it")

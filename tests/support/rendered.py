@@ -91,7 +91,10 @@ HOSTS: dict[str, dict[str, Any]] = {
     "no_longer": {
         "stack_host": {
             "engine": ENGINE_20,
-            "found": {"/srv/cloudflared/.compose_stack.json": ["/srv/cloudflared/.compose_stack.json"]},
+            "found": {
+                f"/srv/{name}/.compose_stack.json": [f"/srv/{name}/.compose_stack.json"]
+                for name in ("cloudflared", "planner-engine")
+            },
         },
         "stack_services_dir": "/srv",
         **NO_SERVICES,
@@ -155,7 +158,8 @@ def render(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     for host, projects in [pair for message in said for pair in json.loads(message).items()]:
         assert len({project["name"] for project in projects}) == len(projects), "a project is described twice"
         found[host] = {
-            project["name"]: {**project, "definition": yaml.safe_load(project["definition"])} for project in projects
+            project["name"]: {**project, "definition": yaml.safe_load(project.get("definition", ""))}
+            for project in projects
         }
     assert sorted(found) == sorted(HOSTS)
     return found

@@ -300,6 +300,10 @@ def test_without_a_tunnel_rules_are_written_and_nothing_runs(rendered):
 def test_what_the_role_brought_up_goes_when_it_is_no_longer_asked_for(rendered):
     project = rendered["no_longer"]["cloudflared"]
     assert (project["state"], project["files"]) == ("absent", [])
+    services = {name: rendered["no_longer"].get(name) for name in SERVICES}
+    gone = services.pop("planner-engine")
+    assert gone is not None and (gone["state"], gone["definition"]) == ("absent", None)
+    assert set(services.values()) == {None}, "what it never brought up is somebody else's"
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="the Compose plugin is not here")

@@ -12,7 +12,8 @@ version_added: "0.1.0"
 author: [bestviable.planner_memory contributors (@bestviable)]
 description:
   - While a task runs for long, a line says now and then what runs, where, and for how long.
-  - Behind a task that changed something, a line for each of its C(actions), as this collection's modules return them.
+  - Behind a task that changed something, a line for each of its C(actions), as this collection's modules return them;
+    behind one that failed, a line for each of the C(actions_done) before that.
   - At the end a table says how many tasks ran a module on a host, which took longest, and what the whole run took.
   - A task whose work is done on the controller is not counted as a module task.
 requirements:
@@ -115,8 +116,8 @@ def _mappings(items: Iterable[Any]) -> list[Mapping[str, Any]]:
 
 
 def changes(result: Mapping[str, Any]) -> list[str]:
-    """A line for everything that a module changed, or in check mode would change."""
-    actions = result.get("actions")
+    """A line for everything that a module changed, in check mode would change, or had changed when it failed."""
+    actions = result.get("actions_done" if result.get("failed") else "actions")
     if not result.get("changed") or not isinstance(actions, list):
         return []
     return [f"  - {one}" for one in actions if isinstance(one, str)]
@@ -215,11 +216,11 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._finish(result)
-        for line in changes(result._result):
-            self._display.display(line, color="yellow")
+        self._tell(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._finish(result)
+        self._tell(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._finish(result, ran=False)
@@ -232,6 +233,10 @@ class CallbackModule(CallbackBase):
         lines = self.clock.table(int(self.get_option("slowest")), bool(self.get_option("all_tasks")))
         if lines:
             self._display.display("\n" + "\n".join(lines))
+
+    def _tell(self, result: Any) -> None:
+        for line in changes(result._result):
+            self._display.display(line, color="yellow")
 
     def _finish(self, result: Any, ran: bool = True) -> None:
         task = result._task

@@ -66,7 +66,7 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
 
     :returns: changed, actions, diff, warnings and what ``result`` adds; the same keys in check mode and in a run
     :raises ReadBackError: when the state that is read afterwards is not ``plan.after``
-    :raises StackError: when a step fails; ``actions_done`` names the steps before it
+    :raises StackError: when a step fails; ``actions_done`` names the steps before it, ``changed`` says whether
     """
     plan = resource.plan(resource.observe())
     state = plan.after
@@ -74,13 +74,11 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
         resource.rehearse(plan)
     if plan.changed and not check_mode:
         last, plan = _carry_out(resource, plan)
-        state = resource.settle(last) if hasattr(resource, "settle") else resource.observe()
-        wrong = differences(last.after, state)
-        if wrong:
-            raise ReadBackError(
-                "every call succeeded, but the live state is not what was asked: " + "; ".join(wrong[:5]),
-                differences=wrong,
-            )
+        try:
+            state = _read_back(resource, last)
+        except StackError as error:
+            error.details.setdefault("changed", True)
+            raise
     extra = resource.result(state) if hasattr(resource, "result") else {}
     return {
         "changed": plan.changed,
@@ -89,6 +87,16 @@ def reconcile(resource: Resource, *, check_mode: bool) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         **extra,
     }
+
+
+def _read_back(resource: Resource, last: Plan) -> Any:
+    state = resource.settle(last) if hasattr(resource, "settle") else resource.observe()
+    wrong = differences(last.after, state)
+    if wrong:
+        raise ReadBackError(
+            "every call succeeded, but the live state is not what was asked: " + "; ".join(wrong[:5]), differences=wrong
+        )
+    return state
 
 
 def _carry_out(resource: Resource, plan: Plan) -> tuple[Plan, Plan]:
@@ -105,7 +113,7 @@ def _carry_out(resource: Resource, plan: Plan) -> tuple[Plan, Plan]:
         try:
             plan = resource.plan(resource.observe())
         except StackError as error:
-            error.details.update(actions_done=[operation.words for operation in done])
+            error.details.update(changed=bool(done), actions_done=[operation.words for operation in done])
             raise
         targets = {operation.target for operation in done}
         before, after = _together(before, plan.before, targets), _together(after, plan.after, targets)
@@ -122,7 +130,8 @@ def _apply_all(resource: Resource, operations: Sequence[Operation], done: list[O
         try:
             resource.apply(operation)
         except StackError as error:
-            error.details.update(actions_done=[one.words for one in done], action_failed=operation.words)
+            done_so_far = [one.words for one in done]
+            error.details.update(changed=bool(done), actions_done=done_so_far, action_failed=operation.words)
             raise
         done.append(operation)
 

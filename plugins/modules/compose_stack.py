@@ -18,7 +18,8 @@ description:
     another definition or another image, orphans, changed limits and restart policies, edited files, and networks that
     were removed, made anew, left or joined.
   - Only the containers that are named in RV(actions) are touched.
-  - Keeps a note of what was brought up in C(.compose_stack.json) in each project's directory.
+  - Keeps a note of what was brought up in C(.compose_stack.json) in each project's directory, and of what is being
+    written, so that the next run finishes what one began that failed or was killed.
   - Files belong to the owner of the nearest directory above them that was there before.
 attributes:
   check_mode:
@@ -219,6 +220,12 @@ backups:
   type: list
   elements: str
   sample: ["/home/david/backups/valkey_data-20260101T100000.tar"]
+actions_done:
+  description: The files that a run had written when it failed, in words.
+  returned: when a project did not come up
+  type: list
+  elements: str
+  sample: ["valkey: update docker-compose.yml"]
 failed_projects:
   description:
     - For each project that did not come up, the error, and status, health output and last log lines of its containers.

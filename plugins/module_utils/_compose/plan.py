@@ -87,6 +87,7 @@ def view(
     :param found: files on disk, by path
     :param remade: names of containers that Compose itself would make anew, asked where no record says it
     """
+    ran = record if record and record.services else None
     known = {one.path: one for one in project.files}
     files = {path: shown(known.get(path), file) for path, file in sorted(found.items())}
     own = [one for one in snapshot.containers if one.project == project.name and not one.one_off]
@@ -95,13 +96,13 @@ def view(
     if project.state == "stopped":
         halted = {one.name: {"status": "running" if one.status in RUNS else "stopped"} for one in own}
         return {"files": files, "containers": halted, **_writer(project, own, found, record)}
-    containers = dict(_containers(project, own, found, record, snapshot, remade))
+    containers = dict(_containers(project, own, found, ran, snapshot, remade))
     foreign = {
         one.name: f"project {one.project}" if one.project else "no project"
         for one in snapshot.containers
         if one.project != project.name and one.name in {service.container for service in project.services.values()}
     }
-    result: View = {"files": files, "containers": containers, "record": _record_state(project, record)}
+    result: View = {"files": files, "containers": containers, "record": _record_state(project, ran)}
     result.update(_writer(project, own, found, record))
     return {**result, "foreign": foreign} if foreign else result
 
@@ -231,7 +232,16 @@ def status(one: Container, service: Optional[Service] = None) -> str:
     return {"created": "never started"}.get(one.status, one.status)
 
 
-def operations(project: Project, now: View, then: View, record: Optional[Record], adopt: bool) -> list[Operation]:
+def edited(project: Project, found: Mapping[str, Found], record: Optional[Record]) -> set[str]:
+    """Files that somebody else changed: what is there neither the last run wrote nor one that did not end well."""
+    return {
+        one.path for one in project.files
+        if record is not None and record.files.get(one.path) == one.sha
+        and one.path in found and found[one.path].sha not in (one.sha, record.writing.get(one.path))
+    }  # fmt: skip
+
+
+def operations(project: Project, now: View, then: View, edited: Collection[str], adopt: bool) -> list[Operation]:
     if project.state == "absent":
         return list(_absent(project, now))
     if "written_by" in now and not adopt:
@@ -239,7 +249,7 @@ def operations(project: Project, now: View, then: View, record: Optional[Record]
             f"project '{project.name}' runs from a {COMPOSE_FILE} that this module did not write; compare it with the"
             " definition, then let it be replaced with adopt: true"
         )
-    steps = list(_file_steps(project, now, then, record))
+    steps = list(_file_steps(project, now, then, edited))
     if project.state == "stopped":
         steps += [
             _step(project, "stop", name, f"stop {name}")
@@ -258,7 +268,7 @@ def _step(project: Project, verb: str, target: str, what: str) -> Operation:
     return Operation(verb, target, f"{project.name}: {what}", {"project": project.name})
 
 
-def _file_steps(project: Project, now: View, then: View, record: Optional[Record]) -> Iterator[Operation]:
+def _file_steps(project: Project, now: View, then: View, edited: Collection[str]) -> Iterator[Operation]:
     for path, file in then["files"].items():
         there = now["files"].get(path)
         if there == file:
@@ -268,7 +278,7 @@ def _file_steps(project: Project, now: View, then: View, record: Optional[Record
         elif {**there, "mode": "", "owner": ""} == {**file, "mode": "", "owner": ""}:
             kind = "mode" if there["mode"] != file["mode"] else "owner"
             word = f"set {kind} {file[kind]} of"
-        elif record is not None and record.files.get(path) == project.file(path).sha:
+        elif path in edited:
             word = "mend"
         else:
             word = "update"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
@@ -67,19 +67,31 @@ class Project:
 
 @dataclass(frozen=True)
 class Record:
-    """What the last run brought up: kept beside the files, so that a run with nothing to do asks Compose nothing."""
+    """What the last run brought up: kept beside the files, so that a run with nothing to do asks Compose nothing.
+
+    ``writing`` has the checksums of files that a run wrote, or was about to, which did not end well.
+    """
 
     files: Mapping[str, str]
     services: Mapping[str, Mapping[str, Any]]
+    writing: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        return json.dumps({"files": self.files, "services": self.services}, indent=1, sort_keys=True) + "\n"
+        noted = {"files": self.files, "services": self.services, "writing": self.writing}
+        return (
+            json.dumps({key: one for key, one in noted.items() if one or key != "writing"}, indent=1, sort_keys=True)
+            + "\n"
+        )
 
     @classmethod
     def parse(cls, text: str) -> Optional[Record]:
         try:
             data = json.loads(text)
-            return cls(files=dict(data["files"]), services={k: dict(v) for k, v in data["services"].items()})
+            return cls(
+                files=dict(data["files"]),
+                services={k: dict(v) for k, v in data["services"].items()},
+                writing=dict(data.get("writing") or {}),
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
 

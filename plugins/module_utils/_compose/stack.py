@@ -57,6 +57,7 @@ class ComposeStack:
         self._sleep = sleep
         self._snapshot = Snapshot()
         self._records: dict[str, Optional[Record]] = {}
+        self._edited: dict[str, set[str]] = {}
         self._jobs: dict[str, list[Operation]] = {}
         self._left_alone: list[str] = []
         self._resting: dict[str, bool] = {}
@@ -70,6 +71,9 @@ class ComposeStack:
         coming = {image_name(one): "to come" for one in self._policy.coming_images}
         self._snapshot = replace(seen, images={**seen.images, **coming})
         found = {name: self._files(project) for name, project in self._projects.items()}
+        self._edited = {
+            name: pure.edited(project, found[name], self._records[name]) for name, project in self._projects.items()
+        }
         self._validate([one for one in self._projects.values() if self._differs(one, found[one.name])])
         return self._view(found)
 
@@ -78,7 +82,7 @@ class ComposeStack:
         for name, project in self._projects.items():
             pure.needs_confirmation(project, current[name], self._policy.confirm_data_loss)
             after[name] = pure.wanted(project, current[name])
-            steps += pure.operations(project, current[name], after[name], self._records[name], self._policy.adopt)
+            steps += pure.operations(project, current[name], after[name], self._edited[name], self._policy.adopt)
         self._resting = resting(self._projects, current, after, self._snapshot.containers)
         self._changed = {step.args["project"] for step in steps}
         for name in self._left_alone:
@@ -96,18 +100,19 @@ class ComposeStack:
         self._jobs.setdefault(project.name, []).append(operation)
         if operation.verb == "write":
             file = project.file(operation.target)
-            self._forget(project, file.path)
+            self._note(project, file)
             disk.write(project.directory / file.path, file.text, file.mode, owner=file.owner)
 
-    def _forget(self, project: Project, path: str) -> None:
-        """A run that is killed after the write must leave a trace that containers still see the file before it."""
-        record = self._records[project.name]
-        if record is None or project.state != "present":
-            return
-        services = {name: without_file(service, path) for name, service in record.services.items()}
-        if services != record.services:
-            self._records[project.name] = shorter = Record(record.files, services)
-            disk.write(project.directory / disk.RECORD_FILE, shorter.text(), "0600")
+    def _note(self, project: Project, file: disk.File) -> None:
+        """A run that ends here must leave a trace: what it wrote, and that containers still see the file before it."""
+        record = self._records[project.name] or Record({}, {})
+        services = {name: without_file(service, file.path) for name, service in record.services.items()}
+        self._records[project.name] = noted = Record(
+            files=record.files,
+            services=services if project.state == "present" else record.services,
+            writing={**record.writing, file.path: file.sha},
+        )
+        disk.write(project.directory / disk.RECORD_FILE, noted.text(), "0600")
 
     def settle(self, plan: Plan) -> dict[str, Any]:
         failures = self._run_jobs()
@@ -122,7 +127,9 @@ class ComposeStack:
             if fallen and name not in failures:
                 failures[name] = Failure(name, f"came up, but {'; '.join(fallen)}")
         if failures:
-            raise self._bringer.error(list(failures.values()), self._snapshot, self._projects)
+            error = self._bringer.error(list(failures.values()), self._snapshot, self._projects)
+            error.details["actions_done"] = [one.words for one in plan.operations if one.verb == "write"]
+            raise error
         return state
 
     def result(self, state: Any) -> dict[str, Any]:
@@ -168,7 +175,7 @@ class ComposeStack:
         note = disk.look(project.directory / disk.RECORD_FILE)
         record = Record.parse(note.text) if note else None
         self._records[project.name] = record
-        paths = {one.path for one in project.files} | set(record.files if record else ())
+        paths = {one.path for one in project.files} | set((*record.files, *record.writing) if record else ())
         if project.state == "absent":
             paths |= {disk.COMPOSE_FILE, f"{project.name}.env", disk.RECORD_FILE}
         looked = {path: disk.look(project.directory / path) for path in sorted(paths)}
@@ -197,7 +204,8 @@ class ComposeStack:
     def _remade(self, project: Project, found: Mapping[str, disk.Found]) -> set[str]:
         """Without a note of the last run, Compose says which containers do not fit their definition."""
         names = {one.name for one in self._snapshot.containers if one.project == project.name}
-        if self._records[project.name] is not None or not names or project.state != "present":
+        record = self._records[project.name]
+        if (record and record.services) or not names or project.state != "present":
             return set()
         if self._differs(project, found):
             return names

@@ -61,6 +61,8 @@ def test_only_what_ran_on_the_host_counts(action: str, result: dict[str, Any], c
         ({"changed": False, "actions": ["looked"]}, []),
         ({"changed": True}, []),
         ({"changed": True, "actions": "one"}, []),
+        ({"changed": True, "failed": True, "actions_done": ["web: update a"]}, ["  - web: update a"]),
+        ({"changed": False, "failed": True, "actions_done": []}, []),
         ({"changed": True, "actions": [{"id": "web", "status": "Started"}, "Pulled image x"]}, ["  - Pulled image x"]),
     ],
 )

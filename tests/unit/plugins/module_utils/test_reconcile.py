@@ -51,14 +51,21 @@ def test_nothing_to_do_is_unchanged_with_equal_diff_sides() -> None:
 
 
 def test_a_server_that_ignores_a_write_is_found_out() -> None:
-    with pytest.raises(ReadBackError, match="b: wanted 3, seen None"):
+    with pytest.raises(ReadBackError, match="b: wanted 3, seen None") as caught:
         reconcile(Shelf({}, {"a": 1, "b": 3}, deaf="b"), check_mode=False)
+    assert caught.value.details["changed"] is True
 
 
 def test_a_failing_step_names_what_was_done_before_it() -> None:
     with pytest.raises(StackError, match="b is broken") as caught:
         reconcile(Shelf({}, {"a": 1, "b": 2, "c": 3}, broken="b"), check_mode=False)
-    assert caught.value.details == {"actions_done": ["set a"], "action_failed": "set b"}
+    assert caught.value.details == {"changed": True, "actions_done": ["set a"], "action_failed": "set b"}
+
+
+def test_a_first_step_that_fails_changed_nothing() -> None:
+    with pytest.raises(StackError) as caught:
+        reconcile(Shelf({}, {"a": 1, "b": 2}, broken="a"), check_mode=False)
+    assert caught.value.details == {"changed": False, "actions_done": [], "action_failed": "set a"}
 
 
 def test_settle_and_result_are_used_where_a_resource_has_them() -> None:

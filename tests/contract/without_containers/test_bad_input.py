@@ -58,6 +58,10 @@ def refusal(
     done = play(
         {
             "stack_services_dir": str(services_dir),
+            "stack_timezone": "Europe/Berln",
+            "valkey_image": "",
+            "n8n_image": "",
+            "traefik_socket_proxy_image": "",
             "valkey_memroy_limit": "448m",
             "valkey_memory_limit": "200x",
             "valkey_port": taken_port,
@@ -104,6 +108,10 @@ def refusal(
     [
         ["valkey_memroy_limit", "valkey_memory_limit"],
         ["valkey_memory_limit is '200x'", "such as 448m"],
+        ["stack_timezone is 'Europe/Berln'", "did you mean Europe/Berlin?"],
+        ["valkey_image is empty", "such as valkey/valkey:8.1.1"],
+        ["n8n_image is empty", "set n8n_manage to false"],
+        ["traefik_socket_proxy_image is ''", "name an image for each"],
         ["is taken by", "pid", "valkey_port"],
         ["valkey_password has 9 characters", "give at least 16"],
         ["valkey_username is 'default'", "such as planner"],
@@ -138,6 +146,10 @@ def refusal(
     ids=[
         "unknown variable",
         "limit",
+        "time zone",
+        "cache without image",
+        "n8n without image",
+        "Traefik without image",
         "port",
         "password",
         "user",

@@ -33,7 +33,7 @@ def _holder(listener: Mapping[str, Any]) -> str:
     if listener.get("container"):
         return f"container {listener['container']}"
     if listener.get("pid") is None:
-        return "a process that cannot be seen from here (another user's, or in a container)"
+        return "a process that cannot be seen from here"
     return f"{listener.get('process') or 'a process'} (pid {listener['pid']})"
 
 

@@ -36,7 +36,7 @@ TAKEN = "port 6379 on 127.0.0.1 is taken by redis-server (pid 123): stop it or s
         (listener(address="10.0.0.5"), ""),
         (
             listener(pid=None, process=None),
-            TAKEN.replace("redis-server (pid 123)", "a process that cannot be seen from here (another user's, or in a container)"),
+            TAKEN.replace("redis-server (pid 123)", "a process that cannot be seen from here"),
         ),
     ],
 )

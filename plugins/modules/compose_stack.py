@@ -150,6 +150,11 @@ options:
     type: list
     elements: str
     default: []
+  host_cpus:
+    description:
+      - How many CPUs the engine's host has. A service whose limit is above it is refused before anything is touched.
+      - By default the engine alone judges, when the container is made.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -238,7 +243,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import HIDDEN, is_secret
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import build, secret_values
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import (
+    build,
+    refuse_cpus,
+    secret_values,
+)
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.stack import ComposeStack, Policy
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import run_module
 
@@ -274,6 +283,7 @@ def argument_spec() -> dict[str, Any]:
         "parallel": {"type": "int", "default": 4},
         "adopt": {"type": "bool", "default": False},
         "coming_images": {"type": "list", "elements": "str", "default": []},
+        "host_cpus": {"type": "int"},
     }
 
 
@@ -320,7 +330,9 @@ def main() -> None:
             confirm_data_loss=tuple(params["confirm_data_loss"]),
             backup_dir=params["backup_dir"] or "",
         )
-        return ComposeStack(build(params["projects"], params["services_dir"], params["state"]), policy)
+        projects = build(params["projects"], params["services_dir"], params["state"])
+        refuse_cpus(projects, params["host_cpus"])
+        return ComposeStack(projects, policy)
 
     run_module(module, stack)
 

@@ -162,6 +162,11 @@ host:
           type: str
           returned: success
           sample: /var/lib/docker
+        cpus:
+          description: How many CPUs its host has, which is the most that it gives a container, or null.
+          type: int
+          returned: success
+          sample: 2
         containers:
           description: All containers with their C(state), and Compose's C(project) and its C(directory) or null.
           type: list

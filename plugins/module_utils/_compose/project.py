@@ -117,6 +117,17 @@ def build(items: Sequence[Mapping[str, Any]], services_dir: str, state: str) -> 
     return projects
 
 
+def refuse_cpus(projects: Sequence[Project], host_cpus: Optional[int]) -> None:
+    """The engine would refuse them too, but only when the files are written and the former container may be gone."""
+    for project in projects:
+        for service in project.services.values() if project.state == "present" and host_cpus else ():
+            if (service.cpus or 0) > host_cpus:
+                raise StackError(
+                    f"service '{service.name}' of project '{project.name}' is given {service.cpus:g} CPUs, but the"
+                    f" Docker engine's host has {host_cpus}; write {host_cpus} or less as its cpus"
+                )
+
+
 def _refuse_twice(what: str, names: Sequence[str]) -> None:
     for name in sorted(set(names)):
         if names.count(name) > 1:

@@ -275,6 +275,7 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "socket": engine.path if exists else None,
         "socket_gid": os.stat(engine.path).st_gid if exists else None,
         "root_dir": None,
+        "cpus": None,
         "containers": [],
         "networks": [],
         "subnets": {},
@@ -287,14 +288,15 @@ def engine_of(engine: Engine) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         containers = engine.get("/containers/json?all=1") or []
         networks = engine.get("/networks") or []
         images = engine.get("/images/json") or []
-        root = (engine.get("/info") or {}).get("DockerRootDir")
+        info = engine.get("/info") or {}
     except StackError as error:
         return {**state, "error": str(error) if exists else None}, []
     state.update(
         running=True,
         version=said.get("Version"),
         api_version=said.get("ApiVersion"),
-        root_dir=root,
+        root_dir=info.get("DockerRootDir"),
+        cpus=info.get("NCPU"),
         containers=containers_of(containers),
         networks=sorted(network["Name"] for network in networks),
         subnets={network["Name"]: subnets_of(network) for network in networks},

@@ -132,9 +132,9 @@ def test_without_an_engine_its_fields_are_null(tmp_path: Path) -> None:
     seen = host.describe(str(tmp_path / "not/yet"), str(tmp_path / "docker.sock"))
     engine = seen["engine"]
     assert engine["running"] is False
-    assert [engine[key] for key in ("version", "api_version", "socket", "socket_gid", "root_dir", "error")] == [
+    assert [engine[key] for key in ("version", "api_version", "socket", "socket_gid", "root_dir", "cpus", "error")] == [
         None
-    ] * 6
+    ] * 7
     assert seen["disk_free_mb"] > 0
 
 

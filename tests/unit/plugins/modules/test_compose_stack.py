@@ -103,6 +103,21 @@ def test_cpus_that_the_engine_counts_otherwise_are_no_difference(
     assert run(definition, check=True)["changed"] is False
 
 
+def test_more_cpus_than_the_host_has_are_refused_before_anything_is_touched(
+    docker: FakeDocker, run: Run, tmp_path: Path
+) -> None:
+    told = (
+        "service 'web' of project 'web' is given 2.5 CPUs, but the Docker engine's host has 2;"
+        " write 2 or less as its cpus"
+    )
+    for check in (True, False):
+        assert fails(run, DEFINITION.replace("0.5", "2.5"), host_cpus=2, check=check) == told
+    assert docker.writes == [] and not (tmp_path / "srv").exists()
+    assert run(DEFINITION.replace("0.5", "2"), host_cpus=2)["changed"] is True
+    assert run(DEFINITION.replace("0.5", "3"), check=True)["changed"] is True
+    assert run(DEFINITION.replace("0.5", "3"), host_cpus=2, state="stopped", check=True)["changed"] is True
+
+
 def test_an_image_that_compose_fills_in_is_not_made_anew_for_ever(run: Run) -> None:
     definition = DEFINITION.replace("img:1", "img:${TAG:-1}")
     run(definition)

@@ -14,6 +14,7 @@ description:
   - While a task runs for long, a line says now and then what runs, where, and for how long.
   - Behind a task that changed something, a line for each of its C(actions), as this collection's modules return them;
     behind one that failed, a line for each of the C(actions_done) before that.
+  - Behind a task of M(community.docker.docker_network#module) the same line in check mode and in a run.
   - At the end a table says how many tasks ran a module on a host, which took longest, and what the whole run took.
   - A task whose work is done on the controller is not counted as a module task.
 requirements:
@@ -115,12 +116,23 @@ def _mappings(items: Iterable[Any]) -> list[Mapping[str, Any]]:
     return [one for one in items if isinstance(one, Mapping)]
 
 
-def changes(result: Mapping[str, Any]) -> list[str]:
+def changes(result: Mapping[str, Any], action: str = "") -> list[str]:
     """A line for everything that a module changed, in check mode would change, or had changed when it failed."""
+    if action == "community.docker.docker_network":
+        return _network(result)
     actions = result.get("actions_done" if result.get("failed") else "actions")
     if not result.get("changed") or not isinstance(actions, list):
         return []
     return [f"  - {one}" for one in actions if isinstance(one, str)]
+
+
+def _network(result: Mapping[str, Any]) -> list[str]:
+    """The module itself tells its actions in check mode only, as if they were done."""
+    given = (result.get("invocation") or {}).get("module_args") or {}
+    if not result.get("changed") or result.get("failed") or "name" not in given:
+        return []
+    verb = "remove" if given.get("state") == "absent" else "make anew" if given.get("force") else "create"
+    return [f"  - network {given['name']}: {verb}"]
 
 
 def duration(seconds: float) -> str:
@@ -235,7 +247,7 @@ class CallbackModule(CallbackBase):
             self._display.display("\n" + "\n".join(lines))
 
     def _tell(self, result: Any) -> None:
-        for line in changes(result._result):
+        for line in changes(result._result, result._task.resolved_action or result._task.action):
             self._display.display(line, color="yellow")
 
     def _finish(self, result: Any, ran: bool = True) -> None:

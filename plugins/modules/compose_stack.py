@@ -150,6 +150,13 @@ options:
     type: list
     elements: str
     default: []
+  coming_networks:
+    description:
+      - Networks that the run makes before this module's turn, so that check mode counts on them.
+      - Without effect outside of check mode.
+    type: list
+    elements: str
+    default: []
   host_cpus:
     description:
       - How many CPUs the engine's host has. A service whose limit is above it is refused before anything is touched.
@@ -283,6 +290,7 @@ def argument_spec() -> dict[str, Any]:
         "parallel": {"type": "int", "default": 4},
         "adopt": {"type": "bool", "default": False},
         "coming_images": {"type": "list", "elements": "str", "default": []},
+        "coming_networks": {"type": "list", "elements": "str", "default": []},
         "host_cpus": {"type": "int"},
     }
 
@@ -326,6 +334,7 @@ def main() -> None:
             parallel=max(1, params["parallel"]),
             adopt=params["adopt"],
             coming_images=tuple(params["coming_images"]) if module.check_mode else (),
+            coming_networks=tuple(params["coming_networks"]) if module.check_mode else (),
             remove_volumes=params["remove_volumes"],
             confirm_data_loss=tuple(params["confirm_data_loss"]),
             backup_dir=params["backup_dir"] or "",

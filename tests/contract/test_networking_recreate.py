@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -45,7 +45,7 @@ def seen() -> dict[str, Any]:
     }
 
 
-def run(folder: Path, *options: str, **variables: Any) -> Run:
+def run(folder: Path, *options: str, env: Optional[dict[str, str]] = None, **variables: Any) -> Run:
     """The role as site.yml calls it, without a firewall table, on this machine."""
     shared = {
         "stack_network_proxy": OLD, "stack_network_internal": OTHER, "networking_firewall": "absent",
@@ -62,7 +62,25 @@ def run(folder: Path, *options: str, **variables: Any) -> Run:
         {"ansible.builtin.import_role": {"name": "bestviable.planner_memory.networking"}},
     ]
     plays = [{"hosts": "all", "gather_facts": False, "vars": {**shared, **variables}, "tasks": tasks}]
-    return run_playbook(folder, plays, *options, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    return run_playbook(folder, plays, *options, ANSIBLE_CALLBACK_RESULT_FORMAT="json", **(env or {}))
+
+
+def test_a_check_run_says_of_a_network_that_comes_what_the_run_says(tmp_path: Path) -> None:
+    mine = {
+        "stack_network_proxy": f"{TAG}-c", "networking_proxy_bridge": f"br{TAG[-6:]}c",
+        "stack_network_internal": f"{TAG}-d", "networking_internal_bridge": f"br{TAG[-6:]}d",
+    }  # fmt: skip
+    told = {"ANSIBLE_CALLBACKS_ENABLED": "bestviable.planner_memory.progress"}
+    lines = [f"  - network {TAG}-{one}: create" for one in "cd"]
+    try:
+        for options in (["--check"], []):
+            done = run(tmp_path, *options, env=told, **mine)
+            assert done.rc == 0, done.output
+            assert [line for line in done.output.splitlines() if line.startswith("  - ")] == lines
+        assert "changed=0" in run(tmp_path, **mine).output
+    finally:
+        for one in "cd":
+            docker("network", "rm", f"{TAG}-{one}", check=False)
 
 
 def test_a_network_that_differs_is_made_anew_after_a_second_yes_only(networks: None, tmp_path: Path) -> None:

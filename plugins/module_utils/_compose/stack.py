@@ -44,6 +44,7 @@ class Policy:
     confirm_data_loss: tuple[str, ...] = ()
     backup_dir: str = ""
     coming_images: tuple[str, ...] = ()
+    coming_networks: tuple[str, ...] = ()
 
 
 class ComposeStack:
@@ -68,8 +69,9 @@ class ComposeStack:
 
     def observe(self) -> dict[str, Any]:
         seen = self._look()
-        coming = {image_name(one): "to come" for one in self._policy.coming_images}
-        self._snapshot = replace(seen, images={**seen.images, **coming})
+        images = {image_name(one): "to come" for one in self._policy.coming_images}
+        networks = {one: "to come" for one in self._policy.coming_networks}
+        self._snapshot = replace(seen, images={**seen.images, **images}, networks={**networks, **seen.networks})
         found = {name: self._files(project) for name, project in self._projects.items()}
         self._edited = {
             name: pure.edited(project, found[name], self._records[name]) for name, project in self._projects.items()

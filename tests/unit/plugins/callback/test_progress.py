@@ -70,6 +70,24 @@ def test_what_changed_is_told_in_words(result: dict[str, Any], lines: list[str])
     assert changes(result) == lines
 
 
+@pytest.mark.parametrize(
+    ("given", "result", "lines"),
+    [
+        ({"force": False}, {"actions": ["Created network p with driver bridge"]}, ["  - network p: create"]),
+        ({"force": False}, {"network": {"Name": "p"}}, ["  - network p: create"]),
+        ({"force": True}, {}, ["  - network p: make anew"]),
+        ({"state": "absent"}, {}, ["  - network p: remove"]),
+        ({}, {"changed": False}, []),
+        ({}, {"failed": True}, []),
+    ],
+)
+def test_a_network_has_the_same_words_in_check_mode_and_in_a_run(
+    given: dict[str, Any], result: dict[str, Any], lines: list[str]
+) -> None:
+    told = {"changed": True, "invocation": {"module_args": {"name": "p", **given}}, **result}
+    assert changes(told, "community.docker.docker_network") == lines
+
+
 def test_a_sign_of_life_comes_every_so_often_and_not_before(watch: Watch) -> None:
     clock = Clock(watch)
     clock.start("t1", "web", "Compose | Bring up", "compose_stack")

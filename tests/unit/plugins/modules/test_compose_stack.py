@@ -40,6 +40,19 @@ def test_a_check_run_counts_on_images_that_come(docker: FakeDocker, run: Run) ->
     assert run(coming_images=["img:1"])["changed"] is False
 
 
+def test_a_check_run_counts_on_networks_that_come(docker: FakeDocker, run: Run) -> None:
+    text = DEFINITION + "    networks: [far]\nnetworks: {far: {external: true}}\n"
+    assert "the network 'far'" in str(run(text, check=True)["warnings"])
+    assert not run(text, check=True, coming_networks=["far"]).get("warnings")
+    assert "the network 'far'" in fails(run, text, coming_networks=["far"])
+    docker.networks["far"] = "net-far"
+    run(text)
+    del docker.networks["far"]
+    planned = run(text, check=True, coming_networks=["far"])["actions"]
+    docker.networks["far"] = "net-other"
+    assert planned == run(text)["actions"] == ["web: recreate (network far was made anew)"]
+
+
 def test_nothing_to_do_costs_one_look_and_no_compose(docker: FakeDocker, run: Run) -> None:
     run()
     again = run()

@@ -14,7 +14,7 @@ description:
   - While a task runs for long, a line says now and then what runs, where, and for how long.
   - Behind a task that changed something, a line for each of its C(actions), as this collection's modules return them;
     behind one that failed, a line for each of the C(actions_done) before that.
-  - Behind a task of M(community.docker.docker_network#module) the same line in check mode and in a run.
+  - Behind a task of M(community.docker.docker_network) the same line in check mode and in a run.
   - At the end a table says how many tasks ran a module on a host, which took longest, and what the whole run took.
   - A task whose work is done on the controller is not counted as a module task.
 requirements:

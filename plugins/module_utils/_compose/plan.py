@@ -336,12 +336,12 @@ def _reasons(now: View, then: View) -> Iterator[str]:
     if "restart" in then and now["restart"] != then["restart"]:
         yield f"restart policy is {now['restart']} instead of {then['restart']}"
     if "networks" in then:
-        yield from _network_reasons(set(now["networks"]), set(then["networks"]))
+        yield from _network_reasons(set(now["networks"]), set(then["networks"]), now["definition"] == CURRENT)
     if now["status"] == "unhealthy" or now["status"].startswith("restarting") or now["status"] == "dead":
         yield f"container is {now['status']}"
 
 
-def _network_reasons(now: set[str], then: set[str]) -> Iterator[str]:
+def _network_reasons(now: set[str], then: set[str], by_hand: bool) -> Iterator[str]:
     for name in sorted(now - then):
         base = name.split(" ")[0]
         if name.endswith("(gone)") and base in then:
@@ -349,7 +349,7 @@ def _network_reasons(now: set[str], then: set[str]) -> Iterator[str]:
         elif name.endswith("(an earlier one)") and base in then:
             yield f"network {base} was made anew"
         else:
-            yield f"attached to network {base} by hand"
+            yield f"attached to network {base}" + (" by hand" if by_hand else "")
     for name in sorted(then - {one.split(" ")[0] for one in now}):
         yield f"not attached to network {name}"
 

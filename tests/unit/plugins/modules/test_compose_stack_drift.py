@@ -122,6 +122,19 @@ def test_what_is_to_stop_does_not_rest_before(docker: FakeDocker, run: Run) -> N
     assert run(project={"state": "stopped"}, check=True)["projects"]["web"]["resting"] is False
 
 
+def test_a_network_that_the_definition_left_was_not_joined_by_hand(docker: FakeDocker, run: Run) -> None:
+    docker.networks["inner"] = "net-inner"
+    both = (
+        DEFINITION + "    networks: [inner, outside]\nnetworks: {outside: {external: true}, inner: {external: true}}\n"
+    )
+    one = both.replace("[inner, outside]", "[inner]")
+    run(both)
+    assert run(one, check=True)["actions"][-1] == "web: recreate (its definition changed; attached to network outside)"
+    run(one)
+    docker.containers["web"]["NetworkSettings"]["Networks"]["outside"] = {"NetworkID": docker.networks["outside"]}
+    assert run(one, check=True)["actions"] == ["web: recreate (attached to network outside by hand)"]
+
+
 def test_only_the_project_that_differs_is_touched(docker: FakeDocker, run: Run) -> None:
     other = {"name": "other", "definition": "services: {app: {image: 'img:1', container_name: app}}"}
     run(more=[other])

@@ -61,7 +61,7 @@ def test_an_answer_without_words_has_a_way_out(status: int, sentence: str) -> No
     [
         ({"url": "ftp://x"}, "url is 'ftp://x'; Qdrant's REST interface is reached by http:// or https://"),
         ({"url": ""}, "url is ''; Qdrant's REST interface is reached by"),
-        ({"ca_path": "/nonexistent"}, "ca_path is '/nonexistent', which is not there on the target host"),
+        ({"ca_path": "/no/such/file"}, "ca_path is '/no/such/file', which is not there on the target host"),
     ],
 )
 def test_an_address_that_cannot_be_meant(params: dict[str, Any], sentence: str) -> None:

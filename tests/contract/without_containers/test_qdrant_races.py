@@ -42,7 +42,7 @@ def test_a_run_that_planned_while_another_copied_deletes_nothing_of_it(server: S
     run(server, wanted)
     assert "delete c__v2, left unfinished by an earlier rebuild" in [step.words for step in plans[0].operations]
     with pytest.raises(StackError, match=r"now, so another run has moved|now and pointed to c when this run looked"):
-        _apply_all(second, plans[0])
+        _apply_all(second, plans[0].operations, [])
     assert (aliases(server)["live"], count(server, "live")) == ("c__v2", 30)
     run(server, wanted)
     assert run(server, wanted)["changed"] is False
@@ -191,7 +191,7 @@ def test_points_that_come_while_an_empty_collection_is_removed_keep_it(server: S
     plan = planned.plan(planned.observe())
     put(server, "c", 1)
     with pytest.raises(StackError, match="c was not deleted, because c holds 5 points now and held 0 before"):
-        _apply_all(planned, plan)
+        _apply_all(planned, plan.operations, [])
     assert count(server) == 5
 
 

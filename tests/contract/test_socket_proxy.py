@@ -247,7 +247,8 @@ def test_neither_container_can_do_more_than_its_work(edge: Edge) -> None:
         assert "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
         assert "NoNewPrivs:\t1" in status and "Uid:\t6553" in status
     assert seen[edge.proxy]["HostConfig"]["NetworkMode"] == "none"
-    assert [mount["Destination"] for mount in seen[edge.traefik]["Mounts"]] == ["/run/socket-proxy"]
+    mounts = sorted(mount["Destination"] for mount in seen[edge.traefik]["Mounts"])
+    assert mounts == ["/etc/traefik/requests.yml", "/run/socket-proxy"]
 
 
 def test_traefik_follows_a_container_that_is_made_anew_and_what_does_not_ask_is_not_routed(edge: Edge) -> None:
@@ -294,6 +295,8 @@ def test_a_traefik_that_had_the_engines_own_socket_is_brought_over_without_a_han
     del old["volumes"], traefik["depends_on"]
     traefik["volumes"], traefik["group_add"] = [f"{SOCKET}:{SOCKET}:ro"], proxy["group_add"]
     traefik["environment"]["TRAEFIK_PROVIDERS_DOCKER_ENDPOINT"] = f"unix://{SOCKET}"
+    for name in ("ENTRYPOINTS_WEB_HTTP_MIDDLEWARES", "PROVIDERS_FILE_FILENAME", "PROVIDERS_FILE_WATCH"):
+        del traefik["environment"][f"TRAEFIK_{name}"]
 
     def run(model: dict[str, Any], files: list[dict[str, Any]], check: bool = False) -> dict[str, Any]:
         project = {"name": edge.tag, "definition": yaml.safe_dump(model), "files": files}
@@ -308,7 +311,8 @@ def test_a_traefik_that_had_the_engines_own_socket_is_brought_over_without_a_han
         done = run(edge.model, edge.files)
         assert (planned["diff"], planned["actions"]) == (done["diff"], done["actions"])
         assert {action.split(": ")[1].split(" (")[0] for action in done["actions"]} == {
-            "update docker-compose.yml", "write haproxy.cfg", "write ask.pl", "create socket-proxy", "recreate traefik",
+            "update docker-compose.yml", "write haproxy.cfg", "write ask.pl", "write requests.yml",
+            "create socket-proxy", "recreate traefik",
         }  # fmt: skip
         edge.until("over.example", "memory-gateway")
         assert SOCKET not in [one["Source"] for one in json.loads(docker("inspect", edge.traefik))[0]["Mounts"]]

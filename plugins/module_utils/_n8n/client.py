@@ -13,6 +13,7 @@ from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import (
     ApiError,
+    Moved,
     StackError,
     Unreachable,
 )
@@ -128,6 +129,19 @@ def born(item: Mapping[str, Any]) -> tuple[str, str]:
     return item.get("createdAt") or "", item["id"]
 
 
+def first_made(live: Iterable[Mapping[str, Any]], name: str, otherwise: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the things of one name the one that was made first."""
+    return min((item for item in live if item["name"] == name), key=born, default=otherwise)
+
+
+def gave_way(what: str, first_id: str, name: str) -> Moved:
+    """What is to be raised when this run has deleted what it made, for another run made one of this name first."""
+    return Moved(
+        f"{what} '{name}' (id {first_id}) was made in n8n by somebody else while this run made it, and is the only one"
+        " now; run again"
+    )
+
+
 def by_name(live: Iterable[Mapping[str, Any]], names: Iterable[str], what: str) -> dict[str, Mapping[str, Any]]:
     """The live things of these names.
 
@@ -180,7 +194,6 @@ class Api:
             if params["api_key"]
             else "remove the file and let the module n8n_owner make a new one"
         )
-        self.missing = key is None
         self.has_key = key is not None
         self.reachable = True
         self._may_be_unborn = may_be_unborn(params, read_only=read_only)
@@ -194,6 +207,10 @@ class Api:
             self.warnings.append(f"{key_file} is not there yet; n8n is taken to be empty")
         self.http = http(params, read_only=read_only, headers={"X-N8N-API-KEY": key} if key else None)
         self.visitor = http(params, read_only=read_only)  # what is no part of the API never sees the key
+
+    @property
+    def missing(self) -> bool:
+        return not (self.has_key and self.reachable)
 
     def list(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """Every item of a collection, page by page."""
@@ -209,7 +226,7 @@ class Api:
                 told = unborn(error, self._may_be_unborn)
                 if told is not None:
                     raise told from None
-                self.missing, self.reachable = True, False
+                self.reachable = False
                 self.warnings.append(f"{error}; n8n is taken to be empty")
                 return []
             if not isinstance(page, Mapping) or not isinstance(page.get("data"), list):

@@ -14,12 +14,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import Moved, StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import (
     Api,
     TwoOfOneName,
-    born,
     by_name,
+    first_made,
+    gave_way,
     write_private,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
@@ -238,15 +239,11 @@ class Credentials:
 
     def _give_way(self, made: Mapping[str, Any]) -> Mapping[str, Any]:
         """:raises Moved: where another run made a credential of this name first; the one that was made now is gone"""
-        there = [item for item in self.api.list("/credentials") if item["name"] == made["name"]]
-        first = min(there, key=born, default=made)
+        first = first_made(self.api.list("/credentials"), made["name"], made)
         if first["id"] == made["id"]:
             return made
         self.api.call("DELETE", f"/credentials/{made['id']}", expect=(200, 404))
-        raise Moved(
-            f"credential '{made['name']}' (id {first['id']}) was made in n8n by somebody else while this run made it, "
-            "and is the only one now; run again"
-        )
+        raise gave_way("credential", first["id"], made["name"])
 
     def result(self, _state: Any) -> dict[str, Any]:
         return {"credentials": {name: live["id"] for name, live in sorted(self._live.items())}}

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any, Iterable, Mapping
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import WEBHOOK_TYPE
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.words import meant
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 # The settings that n8n's API takes, each with its values or their kind.
@@ -48,7 +48,7 @@ def check_limits(item: Mapping[str, Any]) -> None:
 def _settings_problems(settings: Mapping[str, Any]) -> Iterable[str]:
     for key, value in settings.items():
         if key not in SETTINGS:
-            yield f"n8n knows no setting '{key}'; {_near(key, SETTINGS) or 'remove it'}"
+            yield f"n8n knows no setting '{key}'; {meant(key, SETTINGS, 'remove it')}"
         elif not _fits(value, SETTINGS[key]):
             kind = SETTINGS[key]
             takes = " or ".join(kind) if isinstance(kind, tuple) else KINDS[kind]
@@ -71,10 +71,5 @@ def _method_problems(node: Mapping[str, Any]) -> Iterable[str]:
     methods = (node["parameters"] or {}).get("httpMethod", "GET")
     for method in methods if isinstance(methods, list) else [methods]:
         if method not in METHODS and not (isinstance(method, str) and method.startswith("=")):
-            near = _near(str(method).upper(), METHODS)
-            yield f"httpMethod is {method!r}; {near or 'n8n takes ' + ', '.join(METHODS)}"
-
-
-def _near(word: str, words: Iterable[str]) -> Optional[str]:
-    near = difflib.get_close_matches(word, words, n=1)
-    return f"did you mean {near[0]}?" if near else None
+            hint = meant(str(method).upper(), METHODS, f"n8n takes {', '.join(METHODS)}")
+            yield f"httpMethod is {method!r}; {hint}"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import time
 from typing import Any, Callable, Iterable, Mapping, Optional
@@ -17,6 +16,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.def
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.relations import webhook_paths
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.turns import live_version
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.words import meant
 
 PATIENCE_SECONDS = 20.0
 # After a crash n8n finishes what it was publishing only when its lease of it has ended; seen: two minutes.
@@ -224,8 +224,7 @@ def unknown_nodes(items: Iterable[Mapping[str, Any]], known: Mapping[str, set[fl
             kind, version = node["type"], node["typeVersion"]
             where = f"workflow '{item['name']}', node '{node['name']}'"
             if kind not in known:
-                near = difflib.get_close_matches(kind, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else "correct it, or install its package"
+                hint = meant(kind, known, "correct it, or install its package")
                 found.append(f"{where}: n8n has no node type '{kind}'; {hint}")
             elif version not in known[kind]:
                 there = ", ".join(f"{number:g}" for number in sorted(known[kind]))

@@ -12,6 +12,7 @@ import zoneinfo
 from typing import Any, Iterable, Mapping, Optional
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.words import meant
 
 # The rules of the library "cron" that n8n schedules with, field by field.
 FIELDS = (
@@ -90,8 +91,7 @@ def _node_problems(node: Mapping[str, Any]) -> Iterable[str]:
         if _computed(kind):
             continue
         if not isinstance(kind, str) or kind not in kinds:
-            near = difflib.get_close_matches(str(kind), kinds, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"n8n takes {', '.join(kinds)}"
+            hint = meant(str(kind), kinds, f"n8n takes {', '.join(kinds)}")
             yield f"{key} is {kind!r}, which is no kind of schedule; {hint}"
         elif kind in ("cronExpression", "custom"):
             expression = rule.get("expression", rule.get("cronExpression"))

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import ApiError, Moved
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n import publishing
-from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, born
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.client import Api, first_made, gave_way
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import (
     SENTINELS,
     CredentialIndex,
@@ -71,14 +71,11 @@ class Writing:
         while self._in_the_making(first) and time.monotonic() < deadline:
             time.sleep(publishing.POLL_SECONDS)
             first = self._first(name, made)
-        raise Moved(
-            f"workflow '{name}' (id {first['id']}) was made in n8n by somebody else while this run made it, and is the "
-            "only one now; run again"
-        )
+        raise gave_way("workflow", first["id"], name)
 
     def _first(self, name: str, made: str) -> Mapping[str, Any]:
         there = self.api.list("/workflows", name=name, excludePinnedData="true")
-        return min((item for item in there if item["name"] == name), key=born, default={"id": made, "nodes": []})
+        return first_made(there, name, {"id": made, "nodes": []})
 
     def _in_the_making(self, item: Mapping[str, Any]) -> bool:
         """Whether the run that made a workflow has steps to go: n8n does not take two that publish at once."""
@@ -169,7 +166,7 @@ class Writing:
                 self.api.call("DELETE", self._path(name), expect=(200, 404))
                 return
             except ApiError as error:
-                if error.status != 409 or time.monotonic() >= deadline:
+                if error.status != TAKEN or time.monotonic() >= deadline:
                     raise
             time.sleep(publishing.POLL_SECONDS)
 

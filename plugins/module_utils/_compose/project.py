@@ -77,11 +77,9 @@ class Record:
     writing: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        noted = {"files": self.files, "services": self.services, "writing": self.writing}
-        return (
-            json.dumps({key: one for key, one in noted.items() if one or key != "writing"}, indent=1, sort_keys=True)
-            + "\n"
-        )
+        unfinished = {"writing": self.writing} if self.writing else {}
+        noted = {"files": self.files, "services": self.services, **unfinished}
+        return json.dumps(noted, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def parse(cls, text: str) -> Optional[Record]:

@@ -48,7 +48,7 @@ def mend(session: Any, patience: Patience, difference: Difference) -> None:
             with_locks(
                 session,
                 patience,
-                lambda one=text: _step(session, patience, difference, one),  # type: ignore[misc]
+                lambda one=text: _step(session, patience, difference, one, who),  # type: ignore[misc]
                 who,
                 "it was not made",
             )
@@ -66,12 +66,11 @@ def is_built(difference: Difference) -> bool:
     return any(concurrent_index(Statement(text, 0)) for text in difference.apart)
 
 
-def _step(session: Any, patience: Patience, difference: Difference, text: str) -> None:
+def _step(session: Any, patience: Patience, difference: Difference, text: str, who: str) -> None:
     index = concurrent_index(Statement(text, 0))
     if not index:
         return _execute(session, difference, text, _KEPT)
-    where = f"the repair ({difference.words})"
-    return build(session, index, where, patience.seconds, lambda: _execute(session, difference, text, _KEPT))
+    return build(session, index, who, patience.seconds, lambda: _execute(session, difference, text, _KEPT))
 
 
 def _undo(session: Any, difference: Difference, done: int) -> None:

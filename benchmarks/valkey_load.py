@@ -5,13 +5,15 @@
 """Valkey as the role runs it, filled at full rate while its AOF is rewritten each second: does it live and answer?
 
 Usage: .venv/bin/python benchmarks/valkey_load.py [--limit 448m] [--cpus 0.5] [--only 1000] [--pipeline 1]
+           [--synchronous-updates yes|no] [--data FOLDER]
 
 Starts the role's image with the role's flags and start script in a container of its own on loopback, and fills it from
 a second container with valkey-benchmark, so that the load takes none of Valkey's CPU or memory. Over connections of
 their own BGREWRITEAOF is asked each second and PING each 20 ms; an answer that takes longer counts also for each PING
 that it kept from being sent (500 ms count as 500, 480, 460 …), so that a stall is not one sample among many. Where the
-host has the swap for it, the specification's 200m is run too. Ends with 0 where nothing restarted, keys were evicted
-and p99 of PING is below 100 ms.
+host has the swap for it, the specification's 200m is run too, with synchronous updates as the role has them then.
+--data names a folder that user valkey may write to, on another file system than Docker's volumes. Ends with 0 where
+nothing restarted, keys were evicted and p99 of PING is below 100 ms.
 """
 
 from __future__ import annotations
@@ -43,13 +45,39 @@ DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
 FILLS = {1000: 2_000_000, 100: 2_000_000, 10_000: 200_000}
 PING_EVERY, LONGEST_P99 = 0.02, 100.0
 WITHOUT_SWAP, WITH_SWAP = "448m", "200m"
+SWAPS_MB, TWICE_MB = 416, 448
+
+
+@dataclass(frozen=True)
+class Load:
+    """How Valkey is run and filled."""
+
+    limit: str
+    cpus: str
+    pipeline: int
+    asked_updates: Optional[str]
+    data: Optional[str]
+
+    @property
+    def swaps(self) -> bool:
+        return int(self.limit.rstrip("m")) < SWAPS_MB
+
+    @property
+    def updates(self) -> str:
+        return self.asked_updates or ("yes" if self.swaps else "no")
+
+    def options(self) -> list[str]:
+        chosen = ["--cpus", self.cpus, "--memory", self.limit, "-e", f"SYNCHRONOUS_UPDATES={self.updates}"]
+        if self.swaps and self.updates == "yes":
+            chosen += ["--memory-swap", f"{int(self.limit.rstrip('m')) + TWICE_MB}m"]
+        return [*chosen, *(["-v", f"{self.data}:/data"] if self.data else [])]
 
 
 @dataclass
 class Seen:
     """What was seen of one fill; times in ms."""
 
-    limit: str
+    load: Load
     size: int
     rate: float = 0.0
     pings: list[float] = field(default_factory=list)
@@ -66,7 +94,8 @@ class Seen:
 
     def row(self, count: int) -> str:
         p50, p99, longest = (self.percentile(share) for share in (0.5, 0.99, 1.0))
-        load = f"{self.limit:5} {self.size:5} {count:9} {self.rate:8.0f} {self.evicted:7} {self.rewrites:8}"
+        load = f"{self.load.limit:5} {self.load.updates:4} {self.size:5} {count:9} {self.rate:8.0f}"
+        load += f" {self.evicted:7} {self.rewrites:8}"
         answers = f"{self.restarts:8} {p50:4.1f} {p99:6.1f} {longest:6.1f} {self.unanswered:10}"
         return f"{load} {answers} {self.throttled:>9} {self.peak_mb:.0f} MB"
 
@@ -172,22 +201,11 @@ def number(text: str, name: str) -> Optional[int]:
 
 
 @contextlib.contextmanager
-def valkey(limit: str, cpus: str) -> Iterator[Container]:
+def valkey(load: Load) -> Iterator[Container]:
     flags = ["--maxmemory", DEFAULTS["valkey_maxmemory"], "--maxmemory-policy", DEFAULTS["valkey_maxmemory_policy"]]
     flags += ["--appendonly", "yes", "--appendfsync", DEFAULTS["valkey_appendfsync"], "--save", ""]
     flags += ["--dir", "/data", "--protected-mode", "no"]
-    options = [
-        "--user",
-        "valkey",
-        "--restart",
-        "unless-stopped",
-        "--cpus",
-        cpus,
-        "--memory",
-        limit,
-        "--cap-drop",
-        "ALL",
-    ]
+    options = ["--user", "valkey", "--restart", "unless-stopped", "--cap-drop", "ALL", *load.options()]
     options += ["--read-only", "--tmpfs", "/tmp", "--entrypoint", "/bin/sh"]
     options += ["-v", f"{ROLE}/files/valkey-run.sh:/usr/local/bin/valkey-run.sh:ro"]
     args = ["/usr/local/bin/valkey-run.sh", "valkey-server", *flags]
@@ -209,13 +227,13 @@ def fill(container: Container, size: int, count: int, pipeline: int) -> float:
     return float(found[-1]) if found else 0.0
 
 
-def measure(limit: str, size: int, count: int, cpus: str, pipeline: int) -> Seen:
-    seen = Seen(limit, size)
-    with valkey(limit, cpus) as container:
+def measure(load: Load, size: int, count: int) -> Seen:
+    seen = Seen(load, size)
+    with valkey(load) as container:
         beside = [Pings(container, seen, PING_EVERY), Rewrites(container, seen, 1.0), Memory(container, seen, 0.25)]
         for one in beside:
             one.start()
-        seen.rate = fill(container, size, count, pipeline)
+        seen.rate = fill(container, size, count, load.pipeline)
         for one in beside:
             one.over.set()
         for one in beside:
@@ -240,17 +258,20 @@ def main() -> int:
     parser.add_argument("--cpus", default=str(DEFAULTS["valkey_cpus"]))
     parser.add_argument("--only", type=int, choices=sorted(FILLS), help="bytes of a value")
     parser.add_argument("--pipeline", type=int, default=1, help="commands that each of the 50 clients sends at once")
+    parser.add_argument("--synchronous-updates", choices=["yes", "no"], help="default: yes where the limit needs swap")
+    parser.add_argument("--data", help="folder for Valkey's files, instead of a volume")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the values that is written")
     asked = parser.parse_args()
-    limits = asked.limit or [WITHOUT_SWAP, *([WITH_SWAP] if swap_mb() >= 200 else [])]
+    limits = asked.limit or [WITHOUT_SWAP, *([WITH_SWAP] if swap_mb() >= TWICE_MB else [])]
     print(f"{asked.cpus} CPUs, {swap_mb()} MB of swap, pipeline {asked.pipeline}; PING in ms")
-    print("limit value    values    ops/s evicted rewrites restarts  p50    p99    max unanswered throttled peak")
+    print("limit sync value    values    ops/s evicted rewrites restarts  p50    p99    max unanswered throttled peak")
     good = True
     for limit in limits:
+        load = Load(limit, asked.cpus, asked.pipeline, asked.synchronous_updates, asked.data)
         for size, full in FILLS.items():
             if asked.only in (None, size):
                 count = int(full * asked.scale)
-                seen = measure(limit, size, count, asked.cpus, asked.pipeline)
+                seen = measure(load, size, count)
                 print(seen.row(count), flush=True)
                 good = good and seen.good
     return 0 if good else 1

@@ -127,6 +127,32 @@ def test_the_way_back_is_refused_and_nothing_is_lost(start: Callable[..., Contai
     assert sums(valkey.ready(one)) == keys
 
 
+def marked(volume: str) -> dict[str, bool]:
+    """Folder and files of the volume, and whether ``lsattr`` shows their mark for synchronous updates."""
+    folder = docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume)
+    command = ["lsattr", "-d", folder, *(str(path) for path in Path(folder).rglob("*"))]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {Path(line.split()[1]).name: "S" in line.split()[0] for line in said.splitlines()}
+
+
+def test_files_old_and_new_are_marked_and_the_mark_is_taken_back(
+    start: Callable[..., Container], project: dict[str, Any], volume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = project["definition"]["services"]["valkey"]["environment"]
+    keys = {}
+    for updates in ("no", "yes", "no"):
+        monkeypatch.setitem(environment, "SYNCHRONOUS_UPDATES", updates)
+        one = valkey.ready(start(OURS))
+        before = set(marked(volume))
+        keys[fill(one)] = updates
+        seen = marked(volume)
+        assert set(seen) - before, "the rewrite made new files"
+        assert set(seen.values()) == {updates == "yes"}, seen
+        assert "cannot be turned on" not in one.logs()
+        stopped(one)
+    assert len(keys) == 1, "the keys outlive each change"
+
+
 def written_by_redis(container: Callable[..., Container], tag: str, volume: str, *flags: str) -> None:
     flags = ("redis-server", "--dir", "/data", "--protected-mode", "no", *flags)
     redis = container(f"{OTHER}:{tag}", args=flags, options=["--user", "valkey", "-v", f"{volume}:/data"])

@@ -85,8 +85,8 @@ def test_the_address_for_the_services_logs_in(tmp_path: Path, locked: Container)
     address = valkey.described(tmp_path, playbook=play, valkey_password=PASSWORD)["name"]
     assert address.endswith("@valkey:6379/0")
     inside = address.replace("@valkey:", "@127.0.0.1:")
-    assert docker("exec", locked.name, "redis-cli", "--no-auth-warning", "-u", inside, "ping") == "PONG"
-    assert docker("exec", locked.name, "redis-cli", "--no-auth-warning", "-u", inside, "get", "a") == "1"
+    for words, answer in ((["ping"], "PONG"), (["set", "own", "1"], "OK"), (["get", "own"], "1")):
+        assert docker("exec", locked.name, "redis-cli", "--no-auth-warning", "-u", inside, *words) == answer
 
 
 def test_valkey_info_looks_with_and_without_it(locked: Container) -> None:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Valkey as PID 1 where it can read what is in its folder; beside it, says in the container's log how many keys
-# were evicted.
+# Starts Valkey as PID 1 where it can read what is in its folder, whose files it marks for synchronous updates or takes the
+# mark from; beside it, says in the container's log how many keys were evicted.
 set -u
 umask 0077
 
@@ -53,6 +53,28 @@ check_files() {
     fi
 }
 
+# chattr's +S and -S, which images seldom have; every Debian has Perl. New files take the mark from their folder.
+# 0x80086601 is FS_IOC_GETFLAGS, 0x40086602 FS_IOC_SETFLAGS and 8 FS_SYNC_FL, on every 64-bit machine that Docker runs on.
+mark_synchronous() {
+    perl -e '
+        my ($wanted, @paths) = @ARGV;
+        for my $path (grep { -d or -f } @paths) {
+            open(my $file, "<", $path) or die "$path: $!\n";
+            my $said = pack("L", 0);
+            ioctl($file, 0x80086601, $said) or die "$path: $!\n";
+            my $now = unpack("L", $said);
+            my $then = $wanted eq "yes" ? $now | 8 : $now & ~8;
+            $then == $now or ioctl($file, 0x40086602, pack("L", $then)) or die "$path: $!\n";
+        }' "$@"
+}
+
+set_synchronous() {
+    folder=$(option dir "$@")
+    why=$(mark_synchronous "$SYNCHRONOUS_UPDATES" "$folder" "$folder"/* "$folder"/appendonlydir/* 2>&1) && return
+    [ "$SYNCHRONOUS_UPDATES" = no ] || echo "synchronous updates cannot be turned on, so that answers may take 100 ms and more" \
+        "while data is swapped: $why" >&2
+}
+
 info() {
     redis-cli -p 6379 -t 2 info "$1" 2>/dev/null | tr -d '\r' | sed -n "s/^$2://p"
 }
@@ -72,5 +94,6 @@ watch_evictions() {
 }
 
 check_files "$@"
+[ -z "${SYNCHRONOUS_UPDATES:-}" ] || set_synchronous "$@"
 watch_evictions "${EVICTION_LOG_INTERVAL:-60}" &
 exec "$@"

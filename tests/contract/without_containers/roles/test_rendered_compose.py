@@ -82,7 +82,7 @@ def test_valkey_logs_evictions(rendered):
     assert [(entry["path"], entry["mode"]) for entry in files] == [("valkey-run.sh", "0644")]
     assert files[0]["content"].startswith("#!/bin/sh\n")
     assert files[0]["content"].endswith('exec "$@"\n')
-    assert valkey["environment"] == {"EVICTION_LOG_INTERVAL": "60"}
+    assert valkey["environment"] == {"EVICTION_LOG_INTERVAL": "60", "SYNCHRONOUS_UPDATES": "no"}
 
 
 def test_valkey_health_check(rendered):

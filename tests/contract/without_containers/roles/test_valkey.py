@@ -66,19 +66,47 @@ def test_swap_that_the_same_run_brings_counts(tmp_path: Path, coming: int, limit
     assert service(described(tmp_path, valkey_swap_coming_mb=coming))["mem_limit"] == limit
 
 
+@pytest.mark.parametrize(
+    ("asked", "updates", "memory_and_swap"),
+    [
+        pytest.param({}, "no", None, id="no swap"),
+        pytest.param({"valkey_swap_coming_mb": 447}, "no", None, id="swap for the data, not for twice the data"),
+        pytest.param({"valkey_swap_coming_mb": 448}, "yes", "648m", id="swap for twice the data"),
+        pytest.param({"valkey_swap_coming_mb": 448, "valkey_synchronous_updates": False}, "no", None, id="not wanted"),
+        pytest.param({"valkey_swap_coming_mb": 448, "valkey_memory_limit": "416m"}, "no", None, id="all in memory"),
+        pytest.param({"valkey_swap_coming_mb": 448, "valkey_appendonly": False}, "no", None, id="nothing is written"),
+        pytest.param({"valkey_synchronous_updates": True}, "yes", None, id="wanted in any case"),
+        pytest.param(
+            {"valkey_swap_coming_mb": 400, "valkey_maxmemory": "160mb", "valkey_memory_limit": "0.25g"},
+            "yes", "624m", id="other numbers",
+        ),
+    ],
+)  # fmt: skip
+def test_updates_are_synchronous_where_the_limit_stands_by_swap(
+    tmp_path: Path, asked: dict[str, Any], updates: str, memory_and_swap: str | None
+) -> None:
+    seen = service(described(tmp_path, **asked))
+    assert seen["environment"]["SYNCHRONOUS_UPDATES"] == updates
+    assert seen.get("memswap_limit") == memory_and_swap
+
+
 def start(
-    folder: Path, version: str = "Valkey server v=8.1.1 sha=00000000:0", appendonly: str = "yes"
+    folder: Path,
+    version: str = "Valkey server v=8.1.1 sha=00000000:0",
+    appendonly: str = "yes",
+    programs: Path = Path("/usr/bin"),
+    **environment: str,
 ) -> tuple[int, str]:
     """The start script with a server that only says what it is, or that it was started."""
     server = folder / "bin/valkey-server"
-    server.parent.mkdir()
+    server.parent.mkdir(exist_ok=True)
     server.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "{version}" || echo started\n')
     server.chmod(0o755)
     command = ["sh", str(RUN), "valkey-server", "--save", "", "--appendonly", appendonly, "--dir", str(folder)]
-    path = f"{folder}/bin:/usr/bin:/bin"
+    given = {"PATH": f"{folder}/bin:{programs}:/usr/bin:/bin", **environment}
     said = folder / "said"
     with said.open("w") as out:
-        run = subprocess.Popen(command, env={"PATH": path}, stdout=out, stderr=out, start_new_session=True)
+        run = subprocess.Popen(command, env=given, stdout=out, stderr=out, start_new_session=True)
         code = run.wait(10)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)  # what looks for evictions has no server to end with here
@@ -155,6 +183,17 @@ def test_an_append_only_file_of_old(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert start(tmp_path) == (0, "started\n")
+
+
+@pytest.mark.parametrize("wanted", ["yes", "no"])
+def test_a_file_system_without_marks_is_told_where_they_are_wanted(tmp_path: Path, wanted: str) -> None:
+    perl = tmp_path / "perl/perl"
+    perl.parent.mkdir()
+    perl.write_text('#!/bin/sh\necho "/data: Inappropriate ioctl for device" >&2\nexit 25\n')
+    perl.chmod(0o755)
+    code, said = start(tmp_path, SYNCHRONOUS_UPDATES=wanted, programs=perl.parent)
+    assert code == 0 and said.endswith("started\n")
+    assert ("cannot be turned on" in said and "/data: Inappropriate ioctl" in said) == (wanted == "yes")
 
 
 def held(appendonly: str | None, dump: str | None = None) -> dict[str, Any]:

@@ -4,22 +4,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s?([bkmgtp]?)(i?b)?", re.IGNORECASE)
-POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-
-
-def docker_bytes(value: Any) -> int | None:
-    """The bytes that Docker understands by a size such as ``200m``; None when it would refuse it."""
-    if isinstance(value, bool) or value is None:
-        return None
-    seen = SIZE.fullmatch(str(value).strip())
-    if not seen or (seen.group(2).lower() == "b" and seen.group(3)):
-        return None
-    return int(float(seen.group(1)) * 1024 ** POWERS[seen.group(2).lower()])
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import docker_bytes
 
 
 class FilterModule:

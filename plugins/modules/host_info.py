@@ -23,7 +23,7 @@ attributes:
     description: Nothing changes, so there is no difference to show.
 options:
   services_dir:
-    description: The folder of the services, whose free space counts; it need not exist yet.
+    description: The folder of the services, whose projects are told and whose free space counts; it need not exist yet.
     type: path
     default: /
   look_for:
@@ -90,6 +90,14 @@ host:
       type: dict
       returned: success
       sample: {"/home/david/services/archive/archon-*": ["/home/david/services/archive/archon-20251201.yml"]}
+    kept_projects:
+      description:
+        - Compose projects under O(services_dir) that M(bestviable.planner_memory.compose_stack) keeps, by the notes in
+          their directories.
+      type: list
+      elements: str
+      returned: success
+      sample: [n8n, planner-engine, valkey]
     root:
       description: Whether the module ran as root.
       type: bool

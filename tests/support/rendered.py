@@ -91,10 +91,7 @@ HOSTS: dict[str, dict[str, Any]] = {
     "no_longer": {
         "stack_host": {
             "engine": ENGINE_20,
-            "found": {
-                f"/srv/{name}/.compose_stack.json": [f"/srv/{name}/.compose_stack.json"]
-                for name in ("cloudflared", "planner-engine")
-            },
+            "kept_projects": ["cloudflared", "planner-engine", "somebody-elses"],
         },
         "stack_services_dir": "/srv",
         **NO_SERVICES,

@@ -18,7 +18,7 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 ACTIONS = {path.stem for path in (ROOT / "plugins/action").glob("*.py")}
 # Module utilities from the top of the house to the ground: a file may import only from a lower floor.
-GROUND = ("_errors", "_http", "_reconcile")
+GROUND = ("_docker", "_errors", "_http", "_reconcile")
 
 
 def tracked_files() -> list[Path]:

@@ -18,7 +18,6 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 COMPOSE_FILE = "docker-compose.yml"
-RECORD_FILE = ".compose_stack.json"
 HIDDEN = "***"
 DIFFERS = "*** (differs)"
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Optional
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import docker_bytes
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 try:
@@ -20,8 +21,6 @@ except ImportError:
     yaml = None  # type: ignore[assignment]
 
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 # The engine counts billionths of a CPU, Compose in single precision: further digits differ without a reason.
 CPU_DIGITS = 3
 MEMORY_OPTIONS = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size")
@@ -217,10 +216,10 @@ def memory_bytes(value: Any, what: str) -> Optional[int]:
         return None
     if str(value) == "-1":
         return -1
-    found = None if isinstance(value, bool) else MEMORY.fullmatch(str(value).strip())
-    if not found:
+    found = docker_bytes(value)
+    if found is None:
         raise StackError(f"{what} is '{value}', which is no size; write it like 200m or 1g")
-    return int(float(found[1]) * 1024 ** POWERS[found[2].lower()])
+    return found
 
 
 def _cpus(value: Any, where: str) -> Optional[float]:

@@ -15,13 +15,13 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import (
     COMPOSE_FILE,
-    RECORD_FILE,
     Found,
     shown,
     shown_as_wanted,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.model import Service, interpolated
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.project import Project, Record
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import RECORD_FILE
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation
 

@@ -15,12 +15,12 @@ from typing import Any, Mapping, Optional, Sequence
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import model
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.files import (
     COMPOSE_FILE,
-    RECORD_FILE,
     File,
     env_text,
     env_values,
     is_secret,
 )
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import RECORD_FILE
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
 MODE = re.compile(r"0?[0-7]{3}")

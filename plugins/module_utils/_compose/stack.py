@@ -29,6 +29,7 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose
     without_file,
 )
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose.resting import resting
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import RECORD_FILE
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError, Unreachable
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._reconcile import Operation, Plan
 
@@ -114,7 +115,7 @@ class ComposeStack:
             services=services if project.state == "present" else record.services,
             writing={**record.writing, file.path: file.sha},
         )
-        disk.write(project.directory / disk.RECORD_FILE, noted.text(), "0600")
+        disk.write(project.directory / RECORD_FILE, noted.text(), "0600")
 
     def settle(self, plan: Plan) -> dict[str, Any]:
         failures = self._run_jobs()
@@ -122,7 +123,7 @@ class ComposeStack:
         for name in self._jobs:
             project = self._projects[name]
             if project.state == "present" and name not in failures:
-                disk.write(project.directory / disk.RECORD_FILE, self._record(project).text(), "0600")
+                disk.write(project.directory / RECORD_FILE, self._record(project).text(), "0600")
         state = self._view({name: self._files(project) for name, project in self._projects.items()})
         for name in self._jobs:
             fallen = self._fallen(name, plan.after[name], state[name])
@@ -174,12 +175,12 @@ class ComposeStack:
             self._sleep(0.5)
 
     def _files(self, project: Project) -> dict[str, disk.Found]:
-        note = disk.look(project.directory / disk.RECORD_FILE)
+        note = disk.look(project.directory / RECORD_FILE)
         record = Record.parse(note.text) if note else None
         self._records[project.name] = record
         paths = {one.path for one in project.files} | set((*record.files, *record.writing) if record else ())
         if project.state == "absent":
-            paths |= {disk.COMPOSE_FILE, f"{project.name}.env", disk.RECORD_FILE}
+            paths |= {disk.COMPOSE_FILE, f"{project.name}.env", RECORD_FILE}
         looked = {path: disk.look(project.directory / path) for path in sorted(paths)}
         return {path: file for path, file in looked.items() if file is not None}
 

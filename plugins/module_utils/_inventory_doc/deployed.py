@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import docker_bytes
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?", re.IGNORECASE)
-SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|h|m|s)")
 DURATIONS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 Inspection = Mapping[str, Any]
@@ -83,10 +82,10 @@ def expected(definition: Mapping[str, Any], name: str) -> Inspection:
 
 
 def _bytes(size: Any) -> int:
-    match = SIZE.fullmatch(str(size or 0).strip())
-    if not match:
+    found = docker_bytes(size or 0)
+    if found is None:
         raise StackError(f"definition.mem_limit is '{size}', which is no size; write one such as 200m")
-    return round(float(match[1]) * SIZES[match[2].lower()])
+    return found
 
 
 def _nanoseconds(duration: Any) -> int:

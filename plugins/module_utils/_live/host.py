@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._docker import RECORD_FILE
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._errors import StackError
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._live import (
     edge,
@@ -168,6 +169,12 @@ def process_name(pid: int, proc: str = "/proc") -> str:
     """The program's name; the kernel's own is cut at 15 characters."""
     command = read(f"{proc}/{pid}/cmdline").split("\0")[0].split()
     return os.path.basename(command[0]).rstrip(":") if command else read(f"{proc}/{pid}/comm").strip()
+
+
+def kept_projects(services_dir: str) -> list[str]:
+    """The Compose projects whose directories have the note that they are kept by ``compose_stack``."""
+    notes = glob.iglob(os.path.join(glob.escape(services_dir), "*", RECORD_FILE))
+    return sorted(os.path.basename(os.path.dirname(note)) for note in notes)
 
 
 def free_mb(path: str) -> int:
@@ -342,6 +349,7 @@ def describe(
         "arch": os.uname().machine,
         "python": ".".join(map(str, sys.version_info[:3])),
         "found": {pattern: sorted(glob.glob(pattern)) for pattern in look_for},
+        "kept_projects": kept_projects(services_dir),
         "markdown": importlib.util.find_spec("markdown_it") is not None,
         "python_lacks": [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None],
         "root": os.geteuid() == 0,

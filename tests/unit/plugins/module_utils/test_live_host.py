@@ -169,6 +169,15 @@ def test_files_are_looked_for(tmp_path: Path) -> None:
     assert found == {wanted[0]: [f"{tmp_path}/archon-1.yml"], wanted[1]: []}
 
 
+def test_projects_are_known_by_their_notes(tmp_path: Path) -> None:
+    for name in ("valkey", "planner-engine", "somebody-elses"):
+        (tmp_path / "[services]" / name).mkdir(parents=True)
+    for name in ("valkey", "planner-engine"):
+        (tmp_path / "[services]" / name / ".compose_stack.json").touch()
+    assert host.kept_projects(str(tmp_path / "[services]")) == ["planner-engine", "valkey"]
+    assert host.kept_projects(str(tmp_path / "none")) == []
+
+
 def test_the_ranges_of_a_network_are_told() -> None:
     assert host.subnets_of({"IPAM": {"Config": [{"Subnet": "10.0.0.0/24"}, {}]}}) == ["10.0.0.0/24"]
     assert host.subnets_of({"IPAM": {"Config": None}}) == []

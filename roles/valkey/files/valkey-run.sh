@@ -54,7 +54,7 @@ check_files() {
 }
 
 # chattr's +S and -S, which images seldom have; every Debian has Perl. New files take the mark from their folder.
-# 0x80086601 is FS_IOC_GETFLAGS, 0x40086602 FS_IOC_SETFLAGS and 8 FS_SYNC_FL, on every 64-bit machine that Docker runs on.
+# 0x80086601 is FS_IOC_GETFLAGS, 0x40086602 FS_IOC_SETFLAGS and 8 FS_SYNC_FL on x86-64 and arm64; elsewhere the kernel refuses.
 mark_synchronous() {
     perl -e '
         my ($wanted, @paths) = @ARGV;

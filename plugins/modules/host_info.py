@@ -118,10 +118,12 @@ host:
       returned: success
       sample: {"/var/lib/planner-memory/swapfile": 1024}
     filesystems:
-      description: The C(type) of the file system of each path of O(filesystems_of), and its free space as C(free_mb).
+      description:
+        The C(type) of the file system of each path of O(filesystems_of), its free space as C(free_mb), and whether
+        the path C(exists).
       type: dict
       returned: success
-      sample: {"/var/lib/planner-memory/swapfile": {"type": "ext4", "free_mb": 61234}}
+      sample: {"/var/lib/planner-memory/swapfile": {"type": "ext4", "free_mb": 61234, "exists": false}}
     disk_free_mb:
       description: The lesser of the free space under O(services_dir) and under the engine's data folder, in MB.
       type: int

@@ -74,6 +74,7 @@ class FakeDocker:
             "State": {"Status": more.get("status", "running"), "ExitCode": 0, "StartedAt": "then"},
             "HostConfig": {
                 "Memory": more.get("memory", 0),
+                "MemorySwap": more.get("memory_swap", 2 * more.get("memory", 0)),
                 "NanoCpus": int(more.get("cpus", 0) * 1e9),
                 "RestartPolicy": {"Name": more.get("restart", "no"), "MaximumRetryCount": 0},
             },
@@ -157,6 +158,9 @@ class FakeDocker:
                     container, project, name,
                     hash=hashlib.sha256(json.dumps(body).encode()).hexdigest(),
                     memory=int(str(body.get("mem_limit", "0m"))[:-1]) * 1024**2,
+                    **(
+                        {"memory_swap": int(body["memswap_limit"][:-1]) * 1024**2} if "memswap_limit" in body else {}
+                    ),
                     cpus=body.get("cpus", 0),
                     restart=body.get("restart", "no"),
                     networks=body.get("networks") or [default],

@@ -63,6 +63,7 @@ class Container:
     restart_count: int
     started_at: str
     memory: int
+    memory_swap: int
     cpus: float
     restart: str
     networks: Mapping[str, str]
@@ -146,6 +147,7 @@ def read_container(data: Mapping[str, Any]) -> Container:
         restart_count=data.get("RestartCount", 0),
         started_at=state.get("StartedAt", ""),
         memory=host.get("Memory") or 0,
+        memory_swap=host.get("MemorySwap") or 0,
         cpus=round((host.get("NanoCpus") or 0) / 1e9, CPU_DIGITS),
         restart=(policy.get("Name") or "no") + (f":{retries}" if retries else ""),
         networks={

@@ -45,6 +45,7 @@ class Service:
     built: bool
     replicas: int
     memory: Optional[int]
+    memory_swap: Optional[int]
     cpus: Optional[float]
     restart: Optional[str]
     networks: Optional[tuple[str, ...]]
@@ -180,6 +181,7 @@ def _service(project: str, name: str, body: Any, networks: Mapping[Any, str], re
             body.get("mem_limit", limits.get("memory")),
             f"option '{'mem_limit' if 'mem_limit' in body else 'deploy.resources.limits.memory'}' of {where}",
         ),
+        memory_swap=memory_bytes(body["memswap_limit"], "memswap_limit") if body.get("memswap_limit") else None,
         cpus=_cpus(body.get("cpus", limits.get("cpus")), where),
         restart=_restart(body),
         networks=_networks(project, body, networks),

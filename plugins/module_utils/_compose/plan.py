@@ -66,6 +66,7 @@ def _wanted_container(service: Service) -> View:
             "image": service.image,
             "status": "once" if service.runs_once else "running",
             "memory": service.memory,
+            "memory_swap": service.memory_swap,
             "cpus": service.cpus,
             "restart": service.restart,
             "networks": list(service.networks or ()),
@@ -74,7 +75,9 @@ def _wanted_container(service: Service) -> View:
 
 
 def _managed(service: Service, view: View) -> View:
-    left_out = {name for name in ("memory", "cpus", "restart", "networks") if getattr(service, name) is None}
+    left_out = {
+        name for name in ("memory", "memory_swap", "cpus", "restart", "networks") if getattr(service, name) is None
+    }
     return {name: value for name, value in view.items() if name not in left_out}
 
 
@@ -158,6 +161,8 @@ def _containers(
                     "image": _image(service, one, snapshot),
                     "status": status(one, service),
                     "memory": one.memory,
+                    # Where the kernel does not count swap, the engine makes any bound of it -1.
+                    "memory_swap": service.memory_swap if one.memory_swap == -1 else one.memory_swap,
                     "cpus": one.cpus,
                     "restart": one.restart,
                     "networks": _networks(one, snapshot),
@@ -331,6 +336,8 @@ def _reasons(now: View, then: View) -> Iterator[str]:
         yield f"image is {now['image']} instead of {then['image']}"
     if "memory" in then and now["memory"] != then["memory"]:
         yield f"memory limit is {_size(now['memory'])} instead of {_size(then['memory'])}"
+    if "memory_swap" in then and now["memory_swap"] != then["memory_swap"]:
+        yield f"limit of memory and swap is {_size(now['memory_swap'])} instead of {_size(then['memory_swap'])}"
     if "cpus" in then and now["cpus"] != then["cpus"]:
         yield f"CPU limit is {now['cpus'] or 'none'} instead of {then['cpus'] or 'none'}"
     if "restart" in then and now["restart"] != then["restart"]:

@@ -357,7 +357,12 @@ def describe(
         "swap_mb": swap,
         "swaps": swaps_of(read("/proc/swaps")),
         "filesystems": {
-            place: {"type": filesystem_of(place, mounts), "free_mb": free_mb(place)} for place in filesystems_of
+            place: {
+                "type": filesystem_of(place, mounts),
+                "free_mb": free_mb(place),
+                "exists": os.path.lexists(place),
+            }
+            for place in filesystems_of
         },
         "disk_free_mb": min(free_mb(engine["root_dir"] or "/var/lib/docker"), free_mb(services_dir)),
         "init": init_of(read("/proc/1/comm"), os.path.isdir("/run/systemd/system")),

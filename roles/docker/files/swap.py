@@ -9,6 +9,7 @@ A file is known as ours by the label in its swap header; any other is left alone
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import mmap
@@ -72,6 +73,66 @@ def active(swaps: str) -> dict[str, int]:
     return {unescaped(fields[0]): round(int(fields[2]) / 1024) for fields in lines if fields[1:2] == ["file"]}
 
 
+def moves(swaps: str, path: str) -> bool:
+    """Whether what is on this swap has room on the others."""
+    used, free = 0, 0
+    for fields in (line.split() for line in swaps.splitlines()[1:]):
+        if unescaped(fields[0]) == path:
+            used = int(fields[3])
+        else:
+            free += int(fields[2]) - int(fields[3])
+    return used <= free
+
+
+def named(text: str, name: str) -> Optional[int]:
+    """The number behind a name in a file such as memory.stat, or alone in a file (an empty name)."""
+    for line in text.splitlines():
+        words = line.split()
+        if words[-1].isdigit() and words[:-1] == ([name] if name else []):
+            return int(words[-1])
+    return None
+
+
+def crowded(cgroup: Path) -> dict[Path, tuple[int, int]]:
+    """Groups that the kernel would kill in without swap: folder -> bytes in memory and swap, bytes of its limit."""
+
+    def number(folder: Path, file: str, name: str = "") -> Optional[int]:
+        try:
+            return named((folder / file).read_text(), name)
+        except OSError:
+            return None
+
+    found = {}
+    version_2 = (cgroup / "cgroup.controllers").exists()
+    for base, _folders, files in os.walk(cgroup if version_2 else cgroup / "memory"):
+        folder = Path(base)
+        if version_2 and "memory.max" in files:
+            limit, held = number(folder, "memory.max"), number(folder, "memory.stat", "anon")
+            swapped = number(folder, "memory.swap.current")
+        elif "memory.limit_in_bytes" in files:
+            limit, held = number(folder, "memory.limit_in_bytes"), number(folder, "memory.stat", "total_rss")
+            swapped = number(folder, "memory.stat", "total_swap")
+        else:
+            continue
+        if limit and swapped and limit < swapped + (held or 0):
+            found[folder] = (swapped + (held or 0), limit)
+    return found
+
+
+def relieve(group: Path, much: int) -> None:
+    """Have the kernel swap out what a group holds: what swapoff brings back does not wait for room, it kills for it."""
+    file, text = ("memory.reclaim", str(much)) if (group / "memory.max").exists() else ("memory.force_empty", "0")
+    with contextlib.suppress(OSError):  # some of it stays, which is no harm
+        (group / file).write_text(text)
+
+
+def called(group: Path) -> str:
+    """The container behind a control group, where it is one's."""
+    name = group.name.removeprefix("docker-").removesuffix(".scope")
+    code, said = run("docker", "inspect", "--format", "{{.Name}}", name)
+    return f"container {said.lstrip('/')}" if code == 0 and said else f"control group {group.name}"
+
+
 def is_ours(path: str) -> bool:
     try:
         with open(path, "rb") as file:
@@ -83,13 +144,14 @@ def is_ours(path: str) -> bool:
 
 
 class Swap:
-    """The swap file of the settings; ``proc`` is where the kernel tells of mounts and swaps."""
+    """The swap file of the settings; ``proc`` and ``cgroup`` are where the kernel tells of them and of their users."""
 
-    def __init__(self, settings: dict[str, Any], proc: str = "/proc") -> None:
+    def __init__(self, settings: dict[str, Any], proc: str = "/proc", cgroup: str = "/sys/fs/cgroup") -> None:
         self.path = str(settings["path"])
         self.mb = int(settings["mb"])
         self.bytes = self.mb * MB + mmap.PAGESIZE  # the header is a page of its own
         self.proc = Path(proc)
+        self.cgroup = Path(cgroup)
 
     def active(self) -> dict[str, int]:
         return active((self.proc / "swaps").read_text())
@@ -113,6 +175,8 @@ class Swap:
             )
         folder = next(one for one in Path(self.path).parents if one.is_dir())
         own = os.stat(self.path).st_blocks * 512 if os.path.exists(self.path) else 0
+        # Where it changes its size, another one as large as now holds meanwhile what is on it.
+        own -= os.path.getsize(self.path) if self.path in self.active() else 0
         free = (shutil.disk_usage(folder).free + own) // MB
         if free < self.mb + RESERVE_MB:
             raise Refused(
@@ -122,24 +186,38 @@ class Swap:
         return kind
 
     def start(self) -> None:
+        """On; what is on another file of ours moves over, through the memory of those whose it is."""
+        if self.status()["state"] != "on":
+            self.bring()
         for other in [path for path in self.active() if path != self.path and is_ours(path)]:
             self.drop(other)
-        if self.status()["state"] == "on":
-            return
+
+    def bring(self) -> None:
         kind = self.refuse_place()
-        made = os.path.exists(self.path) and os.path.getsize(self.path) == self.bytes
-        if not made or self.path in self.active():
+        if self.path in self.active():
+            aside = {"path": f"{self.path}.aside", "mb": self.active()[self.path]}
+            Swap(aside, str(self.proc), str(self.cgroup)).start()
+        if not os.path.exists(self.path) or os.path.getsize(self.path) != self.bytes:
             self.drop(self.path)
             self.make(kind, zeros=False)
-        code, said = run("swapon", self.path)
+        swapon = ["swapon", *self.before_the_others(), self.path]
+        code, said = run(*swapon)
         if code != 0 and "Invalid argument" in said:
             # Some file systems swap only on blocks that were once written.
             self.make(kind, zeros=True)
-            code, said = run("swapon", self.path)
+            code, said = run(*swapon)
         if code != 0:
             os.unlink(self.path)
             hint = "; in a container only its host can" if "permitted" in said else ""
             raise Refused(f"the kernel does not swap to {self.path}: {said}{hint}")
+
+    def before_the_others(self) -> list[str]:
+        """Where another one of ours is to go, what is swapped out from now on goes to the new one."""
+        swaps = (self.proc / "swaps").read_text()
+        if not any(is_ours(path) for path in active(swaps)):
+            return []
+        highest = max(int(line.split()[4]) for line in swaps.splitlines()[1:])
+        return ["--priority", str(max(highest, 0) + 1)]
 
     def make(self, kind: str, *, zeros: bool) -> None:
         new = Path(f"{self.path}.new")
@@ -171,6 +249,7 @@ class Swap:
         if not is_ours(path):
             return
         if path in self.active():
+            self.make_room(path)
             must(f"{path} cannot be given up, for what is on it does not fit into memory", "swapoff", path)
         try:
             os.unlink(path)
@@ -180,8 +259,28 @@ class Swap:
             )
             raise Refused(f"{path} cannot be removed: {error.strerror}{hint}") from error
 
+    def make_room(self, path: str) -> None:
+        """For what comes back from a swap that goes, in the groups whose limit has no room for it.
+
+        :raises Refused: where there is no other swap for it, and the kernel would kill
+        """
+        crowd = sorted(crowded(self.cgroup).items())
+        if moves((self.proc / "swaps").read_text(), path):
+            for group, (held, _limit) in crowd:
+                relieve(group, held)
+        elif crowd:
+            those = ", ".join(
+                f"{called(group)} has {held // MB} MB in memory and swap and a limit of {limit // MB} MB"
+                for group, (held, limit) in crowd
+            )
+            raise Refused(
+                f"{path} cannot be given up, for {those}, where the kernel would kill; give it more memory, or stop it"
+                " first"
+            )
+
     def stop(self) -> None:
-        self.drop(self.path)
+        for one in (f"{self.path}.aside", self.path):
+            self.drop(one)
 
 
 def main(argv: list[str]) -> Optional[int]:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Valkey as PID 1 where it can read what is in its folder, whose files it marks for synchronous updates or takes the
-# mark from; beside it, says in the container's log how many keys were evicted.
+# Starts Valkey as PID 1 where it can read what is in its folder. Beside it, keeps the mark for synchronous updates on its
+# files or off them, and says in the container's log how many keys were evicted. With --marks FOLDER it only shows the mark.
 set -u
 umask 0077
 
@@ -53,35 +53,46 @@ check_files() {
     fi
 }
 
-# chattr's +S and -S, which images seldom have; every Debian has Perl. New files take the mark from their folder.
-# 0x80086601 is FS_IOC_GETFLAGS, 0x40086602 FS_IOC_SETFLAGS and 8 FS_SYNC_FL on x86-64 and arm64; elsewhere the kernel refuses.
-mark_synchronous() {
+# marks yes|no|show FOLDER: chattr's +S and -S, which images seldom have; every Debian has Perl. New files take the mark
+# from their folder. 0x80086601 is FS_IOC_GETFLAGS, 0x40086602 FS_IOC_SETFLAGS and 8 FS_SYNC_FL on x86-64 and arm64;
+# elsewhere the kernel refuses. Says what could not be done, and of whom.
+marks() {
     perl -e '
         my ($wanted, @paths) = @ARGV;
-        for my $path (grep { -d or -f } @paths) {
-            open(my $file, "<", $path) or die "$path: $!\n";
-            my $said = pack("L", 0);
-            ioctl($file, 0x80086601, $said) or die "$path: $!\n";
-            my $now = unpack("L", $said);
+        my (%shown, @wrong);
+        for my $path (grep { !-l and (-d or -f) } @paths) {
+            my ($file, $flags) = (undef, pack("L", 0));
+            if (!open($file, "<", $path) or !ioctl($file, 0x80086601, $flags)) {
+                push(@wrong, "$path: $!") if -e $path;
+                next;
+            }
+            my $now = unpack("L", $flags);
             my $then = $wanted eq "yes" ? $now | 8 : $now & ~8;
-            $then == $now or ioctl($file, 0x40086602, pack("L", $then)) or die "$path: $!\n";
-        }' "$@"
+            $shown{$now & 8 ? "yes" : "no"} = 1;
+            next if $wanted eq "show" or $then == $now;
+            ioctl($file, 0x40086602, pack("L", $then)) or push(@wrong, "$path: $!");
+        }
+        print(join(", ", $wanted eq "show" ? sort(keys(%shown)) : (), @wrong));' \
+        "$1" "$2" "$2"/appendonlydir "$2"/appendonlydir/* 2>&1
 }
 
-set_synchronous() {
-    folder=$(option dir "$@")
-    why=$(mark_synchronous "$SYNCHRONOUS_UPDATES" "$folder" "$folder"/* "$folder"/appendonlydir/* 2>&1) && return
-    [ "$SYNCHRONOUS_UPDATES" = no ] || echo "synchronous updates cannot be turned on, so that answers may take 100 ms and more" \
-        "while data is swapped: $why" >&2
+keep_marks() {
+    [ -n "${SYNCHRONOUS_UPDATES:-}" ] || return 0
+    why=$(marks "$SYNCHRONOUS_UPDATES" "$folder")
+    if [ -n "$why" ] && [ "$why" != "${told:-}" ] && [ "$SYNCHRONOUS_UPDATES" = yes ]; then
+        echo "synchronous updates cannot be turned on everywhere, so that answers may take 100 ms and more while data is swapped: $why" >&2
+    fi
+    told=$why
 }
 
 info() {
     redis-cli -p 6379 -t 2 info "$1" 2>/dev/null | tr -d '\r' | sed -n "s/^$2://p"
 }
 
-watch_evictions() {
+watch() {
     seen=0
     while sleep "$1"; do
+        keep_marks
         total=$(info stats evicted_keys)
         [ -n "$total" ] || continue
         [ "$total" -ge "$seen" ] || seen=0
@@ -93,7 +104,12 @@ watch_evictions() {
     done
 }
 
+if [ "$1" = --marks ]; then
+    marks show "$2"
+    exit
+fi
 check_files "$@"
-[ -z "${SYNCHRONOUS_UPDATES:-}" ] || set_synchronous "$@"
-watch_evictions "${EVICTION_LOG_INTERVAL:-60}" &
+folder=$(option dir "$@")
+keep_marks
+watch "${EVICTION_LOG_INTERVAL:-60}" &
 exec "$@"

@@ -130,6 +130,32 @@ def test_bad_input_is_one_sentence_before_anything_is_touched(told: Any, name: s
     assert doubles[name].writes == []
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"cloudflared_manage": True, "cloudflared_rules": "local"}, "is true and cloudflared_tunnel_token is empty"),
+        ({"cloudflared_rules": "remote"}, "cloudflared_rules is remote and cloudflared_api_token is empty"),
+    ],
+    ids=["container", "rules"],
+)
+@pytest.mark.parametrize("check", [(), ("--check",)], ids=["run", "check"])
+def test_a_secret_that_the_host_does_not_keep_is_missed_before_the_container(
+    tmp_path: Path, variables: dict[str, Any], words: str, check: tuple[str, ...]
+) -> None:
+    tasks = [
+        role("preflight"),
+        {"bestviable.planner_memory.preflight": {"report": True}},
+        {"ansible.builtin.set_fact": {"stack_secrets": {"postgres_password": "kept on the host"}}},
+        role("define"),
+        {"ansible.builtin.debug": {"msg": "described {{ stack_projects }}"}},
+    ]
+    given = {"stack_host": {"root": True}, "cloudflared_tunnel_id": TUNNEL, "cloudflared_account_id": ACCOUNT}
+    with serve(FakeCloudflare()) as double:
+        hosts = {"one": {**given, "cloudflared_api_url": double.url, **variables}}
+        run = run_playbook(tmp_path, [{"hosts": "all", "gather_facts": False, "tasks": tasks}], *check, hosts=hosts)
+    assert run.rc != 0 and words in run.output and "described" not in run.output, run.output
+
+
 def test_no_secret_is_told(told: Any) -> None:
     assert "canary" not in told[0].output and "Y2FuYXJ5" not in told[0].output and TOKEN not in told[0].output
 

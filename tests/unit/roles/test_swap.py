@@ -30,23 +30,48 @@ class Kernel:
         self.proc.mkdir()
         (self.proc / "mounts").write_text(f"/dev/vda / ext4 rw 0 0\ntmpfs {folder} {kind} rw 0 0\n")
         self.on: dict[str, int] = {}
+        self.used: dict[str, int] = {}
+        self.priority: dict[str, str] = {}
+        self.cgroup = folder / "cgroup"
         self.told: list[str] = []
         self.refuses: dict[str, str] = {}
         self.show()
 
     def show(self) -> None:
-        lines = [f"{path}\tfile\t\t{size}\t0\t-2\n" for path, size in self.on.items()]
+        lines = [
+            f"{path}\tfile\t\t{size}\t{self.used.get(path, 0)}\t{self.priority[path]}\n"
+            for path, size in self.on.items()
+        ]
         (self.proc / "swaps").write_text(HEAD + "/dev/sda2 partition 1000 0 -1\n" + "".join(lines))
 
+    def group(self, name: str, version: int, limit: str, held: int, swapped: int) -> None:
+        """A control group with MB of memory and of swap."""
+        base = self.cgroup if version == 2 else self.cgroup / "memory"
+        folder = base / "system.slice" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if version == 2:
+            (self.cgroup / "cgroup.controllers").write_text("cpu memory\n")
+            (folder / "memory.max").write_text(f"{limit}\n")
+            (folder / "memory.stat").write_text(f"anon {held * swap.MB}\nfile 7\n")
+            (folder / "memory.swap.current").write_text(f"{swapped * swap.MB}\n")
+        else:
+            (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
+            stat = f"rss 1\nswap 1\ntotal_rss {held * swap.MB}\ntotal_swap {swapped * swap.MB}\n"
+            (folder / "memory.stat").write_text(stat)
+
     def run(self, *argv: str) -> tuple[int, str]:
-        self.told.append(" ".join(argv[:2]))
+        self.told.append(f"{argv[0]} {argv[-1] if argv[0] in ('swapon', 'swapoff') else argv[1]}")
+        if argv[0] == "docker":
+            names = {"feed": "/valkey"}
+            return (0, names[argv[-1]]) if argv[-1] in names else (1, "no such object")
         if argv[0] in self.refuses:
             return 255, self.refuses[argv[0]]
         if argv[0] == "mkswap":
             done = subprocess.run(argv, capture_output=True, text=True, env={"PATH": swap.PROGRAMS}, check=False)
             return done.returncode, done.stderr
         if argv[0] == "swapon":
-            self.on[argv[1]] = (os.path.getsize(argv[1]) - 4096) // 1024
+            self.on[argv[-1]] = (os.path.getsize(argv[-1]) - 4096) // 1024
+            self.priority[argv[-1]] = argv[2] if argv[1] == "--priority" else "-2"
         if argv[0] == "swapoff":
             del self.on[argv[1]]
         self.show()
@@ -61,7 +86,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 def of(tmp_path: Path, mb: int = 2, name: str = "deep/down/swapfile") -> Any:
-    return swap.Swap({"path": str(tmp_path / name), "mb": mb}, str(tmp_path / "proc"))
+    return swap.Swap({"path": str(tmp_path / name), "mb": mb}, str(tmp_path / "proc"), str(tmp_path / "cgroup"))
 
 
 def test_it_is_made_once_and_goes(kernel: Kernel, tmp_path: Path) -> None:
@@ -97,6 +122,60 @@ def test_another_size_and_another_path(kernel: Kernel, tmp_path: Path) -> None:
     moved = of(tmp_path, 3, "elsewhere")
     moved.start()
     assert kernel.on == {moved.path: 3 * 1024} and not os.path.exists(bigger.path)
+
+
+@pytest.mark.parametrize(
+    ("version", "file", "asked"), [(1, "memory.force_empty", "0"), (2, "memory.reclaim", str(305 * swap.MB))]
+)
+def test_what_is_on_it_always_has_another_swap_to_go_to(
+    kernel: Kernel, tmp_path: Path, version: int, file: str, asked: str
+) -> None:
+    of(tmp_path).start()
+    kernel.group("roomy", version, str(448 * swap.MB), 190, 115)
+    kernel.group("feed", version, str(200 * swap.MB), 190, 115)
+    kernel.told.clear()
+    one = of(tmp_path, 3)
+    one.start()
+    assert [(path.parent.name, path.read_text()) for path in kernel.cgroup.rglob(file)] == [("feed", asked)]
+    assert int(kernel.priority[one.path]) > int(kernel.priority[f"{one.path}.aside"]) > 0
+    steps = [step.replace(str(tmp_path), "") for step in kernel.told if step.startswith("swapo")]
+    path = "/deep/down/swapfile"
+    assert steps == [f"swapon {path}.aside", f"swapoff {path}", f"swapon {path}", f"swapoff {path}.aside"]
+    assert sorted(os.listdir(tmp_path / "deep/down")) == ["swapfile"]
+
+
+def test_what_a_killed_run_left_aside_goes(kernel: Kernel, tmp_path: Path) -> None:
+    of(tmp_path, name="deep/down/swapfile.aside").start()
+    one = of(tmp_path)
+    one.start()
+    assert kernel.on == {one.path: 2 * 1024}
+    of(tmp_path, name="deep/down/swapfile.aside").start()
+    one.stop()
+    assert kernel.on == {} and os.listdir(tmp_path / "deep/down") == []
+
+
+@pytest.mark.parametrize(("version", "limitless"), [(1, "9223372036854771712"), (2, "max")])
+def test_nobody_is_killed_for_it(kernel: Kernel, tmp_path: Path, version: int, limitless: str) -> None:
+    one = of(tmp_path, 3)
+    one.start()
+    kernel.used[one.path] = 2 * 1024
+    kernel.show()
+    kernel.group("roomy", version, str(448 * swap.MB), 200, 248)
+    kernel.group("free", version, limitless, 900, 900)
+    kernel.group("docker-feed.scope", version, str(200 * swap.MB), 190, 115)
+    kernel.group("db.service", version, str(100 * swap.MB), 100, 1)
+    with pytest.raises(swap.Refused) as caught:
+        one.stop()
+    assert str(caught.value) == (
+        f"{one.path} cannot be given up, for control group db.service has 101 MB in memory and swap and a limit of"
+        " 100 MB, container valkey has 305 MB in memory and swap and a limit of 200 MB, where the kernel would kill;"
+        " give it more memory, or stop it first"
+    )
+    assert one.status()["state"] == "on"
+    kernel.group("docker-feed.scope", version, str(448 * swap.MB), 190, 115)
+    kernel.group("db.service", version, str(101 * swap.MB), 100, 1)
+    one.stop()
+    assert kernel.on == {}
 
 
 def test_a_file_of_somebody_else_is_left_alone(kernel: Kernel, tmp_path: Path) -> None:

@@ -79,6 +79,24 @@ def test_drift_is_named(docker: FakeDocker, run: Run, drift: Callable[[FakeDocke
 
 
 @pytest.mark.parametrize(
+    ("declared", "seen", "actions"),
+    [
+        ("648m", 400, ["web: recreate (limit of memory and swap is 400m instead of 648m)"]),
+        ("648m", None, []),
+        (None, 400, []),
+    ],
+    ids=["another", "not counted by the kernel", "not declared"],
+)
+def test_the_limit_of_memory_and_swap(
+    docker: FakeDocker, run: Run, declared: str | None, seen: int | None, actions: list[str]
+) -> None:
+    more = f"    memswap_limit: {declared}\n" if declared else ""
+    run(DEFINITION + more)
+    change("HostConfig/MemorySwap", -1 if seen is None else seen * 1024**2)(docker)
+    assert run(DEFINITION + more, check=True)["actions"] == actions
+
+
+@pytest.mark.parametrize(
     "drift",
     [
         lambda d: d.containers.clear(),

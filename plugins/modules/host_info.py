@@ -119,11 +119,12 @@ host:
       sample: {"/var/lib/planner-memory/swapfile": 1024}
     filesystems:
       description:
-        The C(type) of the file system of each path of O(filesystems_of), its free space as C(free_mb), and whether
-        the path C(exists).
+        The C(type) of the file system of each path of O(filesystems_of), its free space as C(free_mb), whether
+        the path C(exists), and the C(swap_label) of a swap file that is there, else null.
       type: dict
       returned: success
-      sample: {"/var/lib/planner-memory/swapfile": {"type": "ext4", "free_mb": 61234, "exists": false}}
+      sample:
+        /var/lib/planner-memory/swapfile: {"type": "ext4", "free_mb": 61234, "exists": false, "swap_label": null}
     disk_free_mb:
       description: The lesser of the free space under O(services_dir) and under the engine's data folder, in MB.
       type: int

@@ -10,6 +10,7 @@ import glob
 import hashlib
 import importlib.util
 import json
+import mmap
 import os
 import re
 import shutil
@@ -199,6 +200,18 @@ def filesystem_of(path: str, mounts: str) -> Optional[str]:
     return found
 
 
+def swap_label(path: str) -> Optional[str]:
+    """The label in the header of a swap file; None where it is none, or nobody shows it."""
+    try:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            head = file.read(mmap.PAGESIZE)
+    except OSError:
+        return None
+    return head[1052:1068].rstrip(b"\0").decode(errors="replace") if head.endswith(b"SWAPSPACE2") else None
+
+
 def swaps_of(swaps: str) -> dict[str, int]:
     """Path → MB of what is swapped to, from ``/proc/swaps``."""
     lines = [line.split() for line in swaps.splitlines()[1:]]
@@ -361,6 +374,7 @@ def describe(
                 "type": filesystem_of(place, mounts),
                 "free_mb": free_mb(place),
                 "exists": os.path.lexists(place),
+                "swap_label": swap_label(place),
             }
             for place in filesystems_of
         },

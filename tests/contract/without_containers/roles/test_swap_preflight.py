@@ -18,7 +18,13 @@ WIRING = yaml.safe_load((ROOT / "playbooks/vars/wiring.yml").read_text())
 
 
 def host(
-    *, swap_mb: int = 0, ours_mb: int = 0, kept: bool = False, exists: bool = False, free_mb: int = 9000, **more: Any
+    *,
+    swap_mb: int = 0,
+    ours_mb: int = 0,
+    kept: bool = False,
+    label: str | None = None,
+    free_mb: int = 9000,
+    **more: Any,
 ) -> dict[str, Any]:
     return {
         "stack_host": {
@@ -32,13 +38,16 @@ def host(
             "swap_mb": swap_mb,
             "swaps": {PATH: ours_mb} if ours_mb else {},
             "services": {"swap": {"enabled": True, "running": True, "files": {}}} if kept else {},
-            "filesystems": {PATH: {"type": "ext4", "free_mb": free_mb, "exists": exists}},
+            "filesystems": {
+                PATH: {"type": "ext4", "free_mb": free_mb, "exists": label is not None, "swap_label": label}
+            },
         },
         **more,
     }
 
 
-LOADED = host(swap_mb=1024, ours_mb=1024, kept=True, exists=True)
+OURS = "planner-memory"
+LOADED = host(swap_mb=1024, ours_mb=1024, kept=True, label=OURS)
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "under-valkey": (
         {**LOADED, "asked_tags": ["docker"]},
@@ -49,11 +58,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "docker_swap_file is '128m', which leaves the host 128 MB of swap",
     ),
     "somebody-elses": (
-        host(exists=True, docker_swap_file="1g"),
+        host(kept=True, label="", docker_swap_file="1g"),
         f"docker_swap_file_path is {PATH}, where something is",
     ),
     "no-room-to-change": (
-        host(swap_mb=4096, ours_mb=4096, kept=True, exists=True, free_mb=4000, docker_swap_file="1g"),
+        host(swap_mb=4096, ours_mb=4096, kept=True, label=OURS, free_mb=4000, docker_swap_file="1g"),
         f"with 256 MB that are to stay free {PATH} has no room for it",
     ),
 }
@@ -63,8 +72,8 @@ TAKEN: dict[str, dict[str, Any]] = {
     "not-this-role": {**LOADED, "asked_tags": ["traefik"]},
     "enough-is-left": {**LOADED, "asked_tags": ["docker"], "docker_swap_file": "256m"},
     "valkey-in-memory": {**LOADED, "asked_tags": ["docker"], "valkey_memory_limit": "448m"},
-    "another-swap-is-left": {**host(swap_mb=2048, ours_mb=1024, kept=True, exists=True), "asked_tags": ["docker"]},
-    "our-own-file-after-a-reboot": host(kept=True, exists=True, docker_swap_file="1g"),
+    "another-swap-is-left": {**host(swap_mb=2048, ours_mb=1024, kept=True, label=OURS), "asked_tags": ["docker"]},
+    "our-own-file-after-a-reboot": host(kept=True, label=OURS, docker_swap_file="1g"),
 }
 
 

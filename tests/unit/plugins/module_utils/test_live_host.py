@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
@@ -167,6 +168,18 @@ def test_files_are_looked_for(tmp_path: Path) -> None:
     wanted = [f"{tmp_path}/archon-*", f"{tmp_path}/.archon.retiring"]
     found = host.describe(str(tmp_path), str(tmp_path / "docker.sock"), wanted)["found"]
     assert found == {wanted[0]: [f"{tmp_path}/archon-1.yml"], wanted[1]: []}
+
+
+PROGRAMS = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}
+
+
+def test_the_label_of_a_swap_file(tmp_path: Path) -> None:
+    file = tmp_path / "swapfile"
+    file.write_bytes(bytes(1 << 20))
+    assert host.swap_label(str(file)) is None
+    subprocess.run(["mkswap", "--label", "ours", str(file)], check=True, capture_output=True, env=PROGRAMS)
+    assert host.swap_label(str(file)) == "ours"
+    assert host.swap_label(str(tmp_path)) is None and host.swap_label(str(tmp_path / "none")) is None
 
 
 def test_projects_are_known_by_their_notes(tmp_path: Path) -> None:

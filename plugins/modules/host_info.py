@@ -117,6 +117,11 @@ host:
       type: dict
       returned: success
       sample: {"/var/lib/planner-memory/swapfile": 1024}
+    swap_labels:
+      description: The label of each file that is swapped to; null for partitions, and where it cannot be read.
+      type: dict
+      returned: success
+      sample: {"/var/lib/planner-memory/swapfile": planner-memory}
     filesystems:
       description:
         The C(type) of the file system of each path of O(filesystems_of), its free space as C(free_mb), whether

@@ -350,6 +350,7 @@ def describe(
     engine, containers = engine_of(Engine(path, timeout=5.0))
     mounts = read("/proc/mounts")
     memory, swap = memory_of(read("/proc/meminfo"))
+    swaps = swaps_of(read("/proc/swaps"))
     sockets = listening()
     owners = owners_of(one["inode"] for one in sockets)
     processes = {pid: process_name(pid) for pid in set(owners.values())}
@@ -368,7 +369,8 @@ def describe(
         "root": os.geteuid() == 0,
         "memory_mb": memory,
         "swap_mb": swap,
-        "swaps": swaps_of(read("/proc/swaps")),
+        "swaps": swaps,
+        "swap_labels": {path: swap_label(path) for path in swaps},
         "filesystems": {
             place: {
                 "type": filesystem_of(place, mounts),

@@ -36,7 +36,8 @@ def host(
             "compose": {"version": "2.26.1"},
             "engine": {"installed": True, "running": True, "version": "26.1", "containers": [{"name": "valkey"}]},
             "swap_mb": swap_mb,
-            "swaps": {PATH: ours_mb} if ours_mb else {},
+            "swaps": {f"{PATH}-of-before": ours_mb, "/dev/sda2": 7} if ours_mb else {},
+            "swap_labels": {f"{PATH}-of-before": OURS, "/dev/sda2": None} if ours_mb else {},
             "services": {"swap": {"enabled": True, "running": True, "files": {}}} if kept else {},
             "filesystems": {
                 PATH: {"type": "ext4", "free_mb": free_mb, "exists": label is not None, "swap_label": label}

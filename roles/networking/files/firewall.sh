@@ -13,7 +13,8 @@ load() {
     # One transaction: the old table holds until the new one does, and where the new one is refused.
     nft --file "$rules" || return 1
     mkdir -p "${record%/*}"
-    fingerprint >"$record"
+    # Until the new one is whole, the old one tells of the same table.
+    fingerprint >"$record.new" && mv "$record.new" "$record"
 }
 
 # Who flushes the whole ruleset takes this table along: a hand, or nftables.service whenever it starts, reloads or stops.

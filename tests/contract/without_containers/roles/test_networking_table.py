@@ -133,7 +133,7 @@ setsid "$CONTROL" guard >/dev/null 2>&1 &
 sleep 1.5
 nft add table inet theirs
 nft {what}
-for _ in 1 2 3 4 5 6 7 8 9 10; do "$CONTROL" status >/dev/null && break; sleep 0.1; done
+for _ in $(seq 50); do "$CONTROL" status >/dev/null && break; sleep 0.1; done
 "$CONTROL" status
 kill -- -$!  # as systemd ends all of its processes
 "$CONTROL" stop

@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -21,6 +22,8 @@ from tests.support.run_module import run_module
 # What a host gets, and what runs on the droplet since before us.
 VERSIONS = (17, 15)
 PASSWORD = "contract-" + secrets.token_hex(4)
+# Seconds that nobody has to wait for a table in use.
+PATIENCE = 1
 RUNNING: dict[int, Server] = {}
 
 
@@ -124,26 +127,64 @@ def migrate_files(database: Database, files: dict[str, str], **more: Any) -> dic
 
 @contextlib.contextmanager
 def reading(database: Database, query: str) -> Iterator[list[float]]:
-    """Ask the same all the while; the seconds that each answer took."""
+    """Ask the same all the while; the seconds that each answer took.
+
+    The server says whether a lock was waited for longer than ``PATIENCE``, so that no load of this machine counts.
+
+    :raises psycopg2.errors.LockNotAvailable: at the end, when one was
+    """
     waits: list[float] = []
     done = threading.Event()
 
     def read() -> None:
         with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
             reader.autocommit = True
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{PATIENCE:.0f}s",))
             while not done.is_set():
                 began = time.monotonic()
                 cursor.execute(query)
                 waits.append(time.monotonic() - began)
                 time.sleep(0.005)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield waits
-    finally:
-        done.set()
-        reader.join()
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            until(lambda: waits or reader.done())
+            yield waits
+        finally:
+            done.set()
+        reader.result()
+
+
+def until(seen: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait for what has to come."""
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def asleep(database: Database) -> bool:
+    """Whether a statement of somebody else's sleeps."""
+    return bool(
+        database.rows(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_sleep'"
+            " AND state = 'active' AND pid <> pg_backend_pid()"
+        )
+    )
+
+
+@contextlib.contextmanager
+def holding(database: Database, statement: str, seconds: float = 0) -> Iterator[None]:
+    """Run a statement in a transaction that stays open, or ends after some seconds."""
+    with contextlib.closing(database.connect()) as other, other.cursor() as cursor:
+        cursor.execute(statement)
+        timer = threading.Timer(seconds, other.rollback) if seconds else None
+        if timer:
+            timer.start()
+        yield
+        if timer:
+            timer.join()
 
 
 def _given(address: str) -> Server:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.contract.postgres import Database, migrate_files, named
+from tests.contract.postgres import Database, asleep, holding, migrate_files, named, until
 from tests.support.forked import Forked
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -19,19 +16,6 @@ FIRST = {"001_a.sql": "create table a(id int);"}
 
 def info(database: Database, files: dict[str, str]) -> dict[str, Any]:
     return run_module("postgres_migration_info", {**database.login, "migrations": named(files)})
-
-
-@contextlib.contextmanager
-def holding(database: Database, statement: str, seconds: float = 0) -> Iterator[None]:
-    """Run a statement in a transaction that stays open, or ends after some seconds."""
-    with contextlib.closing(database.connect()) as other, other.cursor() as cursor:
-        cursor.execute(statement)
-        timer = threading.Timer(seconds, other.rollback) if seconds else None
-        if timer:
-            timer.start()
-        yield
-        if timer:
-            timer.join()
 
 
 def test_a_history_that_somebody_reads_is_in_nobodys_way(database: Database) -> None:
@@ -47,12 +31,11 @@ def test_during_a_long_first_file_others_look_and_wait(database: Database) -> No
     files = {**FIRST, "002_b.sql": "create table b(id int); select pg_sleep(3)"}
     for _try in range(2):
         runs = [Forked(lambda: migrate_files(database, files)["changed"]) for _rival in range(2)]
-        time.sleep(1)
-        began = time.monotonic()
+        until(lambda: asleep(database))
         assert info(database, files)["pending"] == ["002_b.sql"]
         with pytest.raises(ModuleFailed, match=r"another migration run holds the lock \(process \d+"):
             migrate_files(database, files, check=True, lock_wait=0)
-        assert time.monotonic() - began < 1.5
+        assert asleep(database), "neither waited for the long file"
         assert sorted(run.answer() for run in runs) == [False, True]
         database.rows("DROP TABLE b; DELETE FROM schema_migrations WHERE name = '002_b.sql'")
 

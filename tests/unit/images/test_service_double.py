@@ -38,7 +38,7 @@ class Client:
         self.session.trust_env = False
 
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.url + path, timeout=5, **options)
+        return self.session.request(method, self.url + path, timeout=60, **options)
 
     def told(self, **behaviour: Any) -> requests.Response:
         return self("POST", "/_double/behaviour", json=behaviour)
@@ -160,7 +160,16 @@ def test_it_hangs(planner: Client) -> None:
     begun = time.monotonic()
     assert planner("POST", PLAN, json={}).status_code == 200
     assert time.monotonic() - begun >= 0.3
-    assert planner("GET", "/health").elapsed.total_seconds() < 0.3
+
+
+def test_what_hangs_holds_nothing_else_up(planner: Client) -> None:
+    planner.told(hang_seconds=600, route=PLAN)
+    hung = threading.Thread(target=planner, args=("POST", PLAN), kwargs={"json": {}}, daemon=True)
+    hung.start()
+    while planner("GET", "/_double/requests").json()["count"] == 0:
+        assert hung.is_alive()
+    assert planner("GET", "/health").status_code == 200
+    assert hung.is_alive()
 
 
 def test_it_ends_the_connection_with_a_reset(planner: Client) -> None:

@@ -107,7 +107,7 @@ def start(
     said = folder / "said"
     with said.open("w") as out:
         run = subprocess.Popen(command, env=given, stdout=out, stderr=out, start_new_session=True)
-        code = run.wait(10)
+        code = run.wait(60)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)  # what looks for evictions has no server to end with here
     return code, said.read_text()

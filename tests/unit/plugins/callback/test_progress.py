@@ -180,7 +180,7 @@ def test_the_callback_beats_counts_and_ends(watch: Watch) -> None:
     callback.v2_playbook_on_start(None)
     callback.v2_runner_on_start(host, task)
     watch.now += 20
-    for _attempt in range(100):
+    for _attempt in range(3000):
         if callback._display.lines:
             break
         threading.Event().wait(0.02)
@@ -188,6 +188,6 @@ def test_the_callback_beats_counts_and_ends(watch: Watch) -> None:
     callback.v2_runner_on_ok(SimpleNamespace(_task=task, _host=host, _result={"rc": 0}))
     callback.v2_playbook_on_stats(None)
     assert callback._thread is not None
-    callback._thread.join(2)
+    callback._thread.join(60)
     assert not callback._thread.is_alive()
     assert "1 of 1 tasks ran a module" in callback._display.lines[-1]

@@ -156,9 +156,8 @@ def test_html_where_json_belongs_is_an_error_that_shows_it() -> None:
 def test_a_refused_connection_is_one_sentence() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    with pytest.raises(Unreachable) as caught:
-        Http(f"http://127.0.0.1:{port}", retries=0).get("/x")
+        with pytest.raises(Unreachable) as caught:
+            Http(f"http://127.0.0.1:{closed.getsockname()[1]}", retries=0).get("/x")
     assert str(caught.value).endswith("Connection refused") and "0x" not in str(caught.value)
 
 

@@ -57,7 +57,7 @@ def fake(tmp_path: Path) -> Iterator[tuple[Engine, FakeEngine]]:
     answers: list[tuple[int, bytes]] = []
     path = str(tmp_path / "docker.sock")
     server = FakeEngine(path, answers)
-    yield Engine(path, timeout=2), server
+    yield Engine(path, timeout=60), server
 
 
 def start(fake: tuple[Engine, FakeEngine], *answers: tuple[int, bytes]) -> Engine:

@@ -63,9 +63,9 @@ def test_a_backup_that_hangs_is_ended(tmp_path: Path) -> None:
 def test_a_command_that_hangs_is_ended_even_where_a_child_of_it_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "GRACE_SECONDS", 0.1)
     started = time.monotonic()
-    answer = engine.run_command(["sh", "-c", "sleep 5 & exec sleep 5"], timeout=0.1)
+    answer = engine.run_command(["sh", "-c", "sleep 300 & exec sleep 300"], timeout=0.1)
     assert (answer.rc, answer.err) == (124, "no answer within 0.1 s")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 100
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def refusal(port: int, **params: Any) -> str:
 
 def test_what_a_server_is_and_does(server: Callable[..., Scripted]) -> None:
     one = server()
+    began = time.monotonic()
     result = ask(one.port, pings=3)
+    all_ms = (time.monotonic() - began) * 1000
     assert result["changed"] is False
     assert (result["server"], result["version"], result["uptime_seconds"]) == ("valkey", "8.1.1", 60)
     assert (result["keys"], result["clients"]) == (15, 2)
@@ -150,7 +152,7 @@ def test_what_a_server_is_and_does(server: Callable[..., Scripted]) -> None:
         "aof_last_rewrite_ok": False, "aof_size_bytes": 88, "rdb_last_save_ok": True, "rdb_changes_since_save": 7,
     }  # fmt: skip
     ping = result["ping"]
-    assert ping["count"] == 3 and 0 < ping["best_ms"] <= ping["median_ms"] <= ping["worst_ms"] < 5000
+    assert ping["count"] == 3 and 0 < ping["best_ms"] <= ping["median_ms"] <= ping["worst_ms"] < all_ms
     assert result["differences"] == []
     assert result["settings"] == {name: SETTINGS[name] for name in sorted(SETTINGS) if not name.startswith("client")}
 
@@ -227,8 +229,8 @@ def saying(*reply: Reply, to: str = "PING") -> Callable[[list[str]], Reply]:
         (saying(b"$x\r\n"), {}, "is not Valkey: it said '$x'"),
         (saying(b"*1\r\n" * 9), {}, "is not Valkey: it said '*1'"),
         (saying(None), {}, "closed the connection without an answer"),
-        (saying(b"$50\r\nhalf", to="INFO"), {"timeout": 0.3}, "did not answer INFO within 0.3 s (timeout)"),
-        (saying(2.0), {"timeout": 0.3}, "did not answer PING within 0.3 s (timeout)"),
+        (saying(b"$50\r\nhalf", to="INFO"), {"timeout": 3}, "did not answer INFO within 3 s (timeout)"),
+        (saying(60.0), {"timeout": 0.3}, "did not answer PING within 0.3 s (timeout)"),
         (saying(b"+OK\r\n", to="INFO"), {}, "its INFO names no version"),
         (saying(b"!odd\r\n", to="CONFIG"), {}, "answered what cannot be understood: it said '!odd'"),
         (saying(b"+OK\r\n", to="CONFIG"), {}, "answered CONFIG GET appendfsync with something else than pairs"),
@@ -245,18 +247,21 @@ def test_one_sentence_for_each_bad_answer(
 
 
 def test_a_server_that_dribbles_has_the_timeout_as_a_whole() -> None:
+    all_of_it = 1000
+    sent = []
+
     def dribble(listener: socket.socket) -> None:
         connection, _peer = listener.accept()
         with connection, contextlib.suppress(OSError):
-            for _byte in range(100):
+            for byte in range(all_of_it):
                 connection.sendall(b"+")
+                sent.append(byte)
                 time.sleep(0.05)
 
     with socket.create_server(("127.0.0.1", 0)) as slow:
         threading.Thread(target=dribble, args=[slow], daemon=True).start()
-        began = time.monotonic()
         assert "did not answer PING within 0.5 s" in refusal(slow.getsockname()[1], timeout=0.5)
-        assert time.monotonic() - began < 3
+        assert len(sent) < all_of_it
 
 
 @pytest.mark.parametrize(
@@ -276,7 +281,8 @@ def test_mistakes_in_the_options_contact_nobody(params: dict[str, Any], words: s
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert f"Valkey at 127.0.0.1:{port} refuses the connection" in refusal(port)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        assert f"Valkey at 127.0.0.1:{port} refuses the connection" in refusal(port)
     assert "cannot be reached" in refusal(port, host="no-such-host.invalid")

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
+from pathlib import Path
 from typing import Any
 
 from tests.contract.test_compose_stack import Bench, bench
@@ -16,9 +19,12 @@ __all__ = ["bench"]
 
 
 def free_port() -> int:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return int(holder.getsockname()[1])
+    """One that the kernel gives to nobody who asks for any."""
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        with socket.socket() as holder, contextlib.suppress(OSError):
+            holder.bind(("127.0.0.1", random.randrange(1024, end)))
+            return int(holder.getsockname()[1])
 
 
 def test_a_container_rests_where_its_ports_are_not_those_that_are_asked_for(bench: Bench) -> None:

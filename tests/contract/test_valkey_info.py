@@ -48,7 +48,7 @@ def test_it_sees_what_is_there(valkey: Container) -> None:
     assert seen["evictions"]["evicted_keys"] > 0 and seen["keys"] > 0
     assert seen["evictions"]["evicted_keys"] == int(valkey.exec("sh", "-c", counter()))
     assert seen["persistence"]["aof_enabled"] and seen["persistence"]["aof_last_write_ok"]
-    assert 0 < seen["ping"]["best_ms"] < 100
+    assert 0 < seen["ping"]["best_ms"] <= seen["ping"]["worst_ms"]
 
 
 def counter() -> str:

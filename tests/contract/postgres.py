@@ -22,8 +22,14 @@ from tests.support.run_module import run_module
 # What a host gets, and what runs on the droplet since before us.
 VERSIONS = (17, 15)
 PASSWORD = "contract-" + secrets.token_hex(4)
-# Seconds that nobody has to wait for a table in use.
-PATIENCE = 1
+# Seconds after which whoever uses a table counts as shut out.
+PATIENCE = 3
+GATE = """
+CREATE TABLE gate (opened boolean);
+CREATE FUNCTION pass_gate() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    FOR n IN 1..1200 LOOP EXIT WHEN EXISTS (SELECT FROM gate); PERFORM pg_sleep(0.05); END LOOP;
+END $$;
+"""
 RUNNING: dict[int, Server] = {}
 
 
@@ -164,14 +170,28 @@ def until(seen: Callable[[], Any], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def asleep(database: Database) -> bool:
-    """Whether a statement of somebody else's sleeps."""
-    return bool(
-        database.rows(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_sleep'"
+@dataclass(frozen=True)
+class Gate:
+    """A statement ``SELECT public.pass_gate()`` lasts until the gate is opened, a minute at most."""
+
+    database: Database
+
+    def __post_init__(self) -> None:
+        self.database.rows(GATE)
+
+    def waited_at(self) -> bool:
+        """Whether a statement of somebody else's is at it."""
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pass_gate'"
             " AND state = 'active' AND pid <> pg_backend_pid()"
         )
-    )
+        return bool(self.database.rows(waiting))
+
+    def open(self) -> None:
+        self.database.rows("INSERT INTO gate VALUES (true)")
+
+    def close(self) -> None:
+        self.database.rows("DELETE FROM gate")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.postgres import Database, asleep, holding, migrate_files, named, until
+from tests.contract.postgres import Database, Gate, holding, migrate_files, named, until
 from tests.support.forked import Forked
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -28,15 +28,17 @@ def test_a_history_that_somebody_reads_is_in_nobodys_way(database: Database) -> 
 
 def test_during_a_long_first_file_others_look_and_wait(database: Database) -> None:
     migrate_files(database, FIRST)
-    files = {**FIRST, "002_b.sql": "create table b(id int); select pg_sleep(3)"}
+    files = {**FIRST, "002_b.sql": "create table b(id int); select public.pass_gate()"}
+    gate = Gate(database)
     for _try in range(2):
         runs = [Forked(lambda: migrate_files(database, files)["changed"]) for _rival in range(2)]
-        until(lambda: asleep(database))
+        until(gate.waited_at)
         assert info(database, files)["pending"] == ["002_b.sql"]
         with pytest.raises(ModuleFailed, match=r"another migration run holds the lock \(process \d+"):
             migrate_files(database, files, check=True, lock_wait=0)
-        assert asleep(database), "neither waited for the long file"
+        gate.open()
         assert sorted(run.answer() for run in runs) == [False, True]
+        gate.close()
         database.rows("DROP TABLE b; DELETE FROM schema_migrations WHERE name = '002_b.sql'")
 
 
@@ -74,7 +76,7 @@ def test_a_borrowed_table_that_is_locked_is_waited_for(database: Database) -> No
     ):
         locked = holding(database, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE", seconds)
         with locked, pytest.raises(ModuleFailed, match=sentence):
-            migrate_files(database, files, borrowed_tables=["clients"], lock_wait=3 if seconds else 0.3)
+            migrate_files(database, files, borrowed_tables=["clients"], lock_wait=60 if seconds else 0.3)
 
 
 def test_a_setting_may_be_any_text(database: Database) -> None:

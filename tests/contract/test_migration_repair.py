@@ -16,7 +16,7 @@ from tests.support.run_module import ModuleFailed
 # Each row takes its time, as many rows would.
 SLOW = """
 CREATE FUNCTION slow(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE
-AS $$ BEGIN PERFORM pg_sleep(CASE WHEN a > 0 THEN 0.02 ELSE 0 END); RETURN a; END $$;
+AS $$ BEGIN PERFORM pg_sleep(CASE WHEN a > 0 THEN 0.06 ELSE 0 END); RETURN a; END $$;
 CREATE TABLE other (id int PRIMARY KEY);
 CREATE TABLE t (a int CONSTRAINT t_check CHECK (slow(a) < 1000), b int CONSTRAINT t_fkey REFERENCES other);
 """

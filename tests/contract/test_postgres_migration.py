@@ -7,14 +7,13 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.contract.postgres import Database, migrate
+from tests.contract.postgres import Database, Gate, migrate, until
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -168,22 +167,13 @@ def start(database: Database, *migrations: dict[str, str]) -> subprocess.Popen[s
 
 def test_who_holds_the_lock_is_named(database: Database) -> None:
     holder = rf"holds the lock \(process \d+, user {database.server.user}, from .+, since"
-    run = start(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(3);"})
-    wait_for(
-        database,
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND query ~ 'SELECT pg_sleep.3'",
-    )
+    gate = Gate(database)
+    run = start(database, {"name": "001_slow.sql", "sql": "SELECT public.pass_gate();"})
+    until(gate.waited_at)
     with pytest.raises(ModuleFailed, match=holder):
         migrate(database, FIRST, lock_wait=0.2)
+    gate.open()
     run.communicate(timeout=60)
-
-
-def wait_for(database: Database, query: str) -> None:
-    deadline = time.monotonic() + 20
-    while not database.rows(query):
-        assert time.monotonic() < deadline, query
-        time.sleep(0.05)
 
 
 def test_a_table_in_use_is_waited_for_politely(database: Database) -> None:
@@ -200,7 +190,7 @@ def test_a_table_in_use_is_waited_for_politely(database: Database) -> None:
 
 def test_a_statement_that_takes_too_long_is_cancelled(database: Database) -> None:
     with pytest.raises(ModuleFailed, match=r"001_slow\.sql line 1: canceling statement due to statement timeout"):
-        migrate(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(20);"}, statement_timeout=1)
+        migrate(database, {"name": "001_slow.sql", "sql": "SELECT pg_sleep(60);"}, statement_timeout=5)
 
 
 def test_a_name_with_quotes_and_percents_is_only_a_name(database: Database) -> None:

@@ -19,7 +19,8 @@ load() {
 
 # Who flushes the whole ruleset takes this table along: a hand, or nftables.service whenever it starts, reloads or stops.
 guard() {
-    { nft monitor tables & sleep 1; echo; wait; } | while read -r _; do
+    # Looked at by itself too, and twice: nft takes its time until it listens, and tells of nothing that was before.
+    { nft monitor tables & sleep 1; echo; sleep 9; echo; wait; } | while read -r _; do
         [ -z "$(listed)" ] || continue
         load && echo "the table was removed, and is loaded again"
     done

@@ -99,12 +99,11 @@ def ports() -> Iterator[dict[str, int]]:
     with (
         HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as stranger,
         socket.create_server(("127.0.0.1", 0), backlog=50) as stalled,
+        socket.socket() as closed,
     ):
-        with socket.socket() as closed:
-            closed.bind(("127.0.0.1", 0))
-            nobody = closed.getsockname()[1]
+        closed.bind(("127.0.0.1", 0))
         threading.Thread(target=stranger.serve_forever, daemon=True).start()
-        yield {"stranger": stranger.server_port, "stalled": stalled.getsockname()[1], "nobody": nobody}
+        yield {"stranger": stranger.server_port, "stalled": stalled.getsockname()[1], "nobody": closed.getsockname()[1]}
         stranger.shutdown()
 
 

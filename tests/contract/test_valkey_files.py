@@ -81,23 +81,19 @@ def sums(one: Container) -> str:
 
 
 def stopped(one: Container) -> None:
-    docker("stop", one.name)
-    assert one.inspect()["State"]["ExitCode"] == 0, one.logs()
+    assert one.stop() == 0, one.logs()
 
 
 def test_a_stop_loses_nothing(start: Callable[..., Container]) -> None:
     one = valkey.ready(start(OURS))
     writer = Writer(one.port(6379))
     writer.start()
-    time.sleep(3)
+    one.wait(lambda: len(writer.acknowledged) > 1000)
     docker("exec", one.name, "redis-cli", "bgrewriteaof")
-    began = time.monotonic()
     stopped(one)
-    assert time.monotonic() - began < 10, "Docker had to kill it"
-    writer.join(10)
+    writer.join(60)
     docker("start", one.name)
     valkey.ready(one)
-    assert len(writer.acknowledged) > 100
     assert int(one.exec("redis-cli", "get", "count")) >= len(writer.acknowledged)
 
 
@@ -200,10 +196,10 @@ def test_who_runs_the_play_reads_why(
     began = time.monotonic()
     try:
         with pytest.raises(ModuleFailed) as caught:
-            run_module("compose_stack", {"projects": [mine], "services_dir": str(tmp_path), "wait_timeout": 60})
+            run_module("compose_stack", {"projects": [mine], "services_dir": str(tmp_path), "wait_timeout": 600})
         assert "appendonly.aof.2.base.rdb was written by Redis 7.4 or newer (RDB REDIS0012)" in str(caught.value)
         assert "move the file out of the volume" in str(caught.value)
-        assert time.monotonic() - began < 30, "it is told at once, not after all patience"
+        assert time.monotonic() - began < 300, "it is told at once, not after all patience"
     finally:
         gone = {"projects": [{"name": name}], "services_dir": str(tmp_path), "state": "absent"}
         run_module("compose_stack", gone)

@@ -41,6 +41,11 @@ class Container:
         done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
+    def stop(self) -> int:
+        """The status with which it ended when told to; 137 where it had to be killed after a minute."""
+        docker("stop", "-t", "60", self.name)
+        return int(self.inspect()["State"]["ExitCode"])
+
     def wait(self, ready: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -22,6 +22,8 @@ from collections.abc import Iterator
 SYN, SYN_ACK, WINDOW = 0x02, 0x12, 1024
 FRAMES = {socket.AF_INET: 0x0800, socket.AF_INET6: 0x86DD}
 BATCH, PAUSE, PATIENCE = 250, 0.004, 1.5
+# As SO_RCVBUF, but not bounded by net.core.rmem_max; Python has no name for it.
+SO_RCVBUFFORCE = 33
 
 
 def syns(family: int, source: str, target: str, own_port: int, ports: range) -> Iterator[tuple[int, bytes]]:
@@ -45,7 +47,7 @@ class Listener(threading.Thread):
         self.own_port = own_port
         self.seen: set[tuple[bytes, int]] = set()
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(FRAMES[family]))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
 
     def run(self) -> None:
         while True:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from unittest import mock
 import pytest
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._compose import engine
 
-from tests.support.containers import docker
+from tests.support.containers import Container, docker
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -46,12 +45,12 @@ class Bench:
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         text = (
             f"services:\n  web:\n    image: {IMAGE}\n    container_name: {name}\n    init: true\n"
-            f"    entrypoint: []\n    {SLEEP}\n    restart: unless-stopped\n    stop_grace_period: 1s\n{lines}{rest}"
+            f"    entrypoint: []\n    {SLEEP}\n    restart: unless-stopped\n    stop_grace_period: 60s\n{lines}{rest}"
         )
         return {"name": name, "definition": text, **more}
 
     def params(self, *projects: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return {"projects": list(projects), "services_dir": str(self.directory), "wait_timeout": 20, **more}
+        return {"projects": list(projects), "services_dir": str(self.directory), "wait_timeout": 120, **more}
 
     def run(self, *projects: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
         return run_module("compose_stack", self.params(*projects, **more), check=check)
@@ -241,11 +240,7 @@ def test_drift_is_named_and_mended(stage: Stage, drift: Any, words: str, same_co
 
 
 def _until_unhealthy(name: str) -> None:
-    for _attempt in range(40):
-        if docker("inspect", "-f", "{{.State.Health.Status}}", name) == "unhealthy":
-            return
-        time.sleep(0.25)
-    pytest.fail("the container never became unhealthy")
+    Container(name).wait(lambda: docker("inspect", "-f", "{{.State.Health.Status}}", name) == "unhealthy")
 
 
 def test_an_external_network_that_was_made_anew_is_joined_again(bench: Bench) -> None:

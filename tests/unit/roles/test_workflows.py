@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.match import unmatched
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._n8n.definition import check_wanted
 
-from tests.support.workflows import rendered, role_workflows
+from tests.support.workflows import rendered, role_checks, role_workflows
 
 SLACK = "https://slack.example/services/canary"
 WEBHOOKS = {
@@ -103,6 +104,25 @@ def test_whatever_can_fail_is_tried_four_times(workflows: dict[str, Any], name: 
             assert follow(workflow, f"{call}: answered?")[1] == [f"{call}: retries left?"]
         else:
             assert one["parameters"]["options"] == {"timeout": 10000}
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ("4 calls, 2.0 s, 4.0 s, 8.0 s", True),
+        ("4 calls, 3.6 s, 12.0 s, 30.5 s", True),
+        ("4 calls, 1.9 s, 4.0 s, 8.0 s", False),
+        ("4 calls, 2.0 s, 2.0 s, 8.0 s", False),
+        ("4 calls, 2.0 s, 4.0 s, 7.9 s", False),
+        ("4 calls, 0.0 s, 0.0 s, 0.0 s", False),
+        ("3 calls, 2.0 s, 4.0 s", False),
+    ],
+)
+def test_a_busy_host_may_call_again_late_and_none_may_early(told: str, verdict: bool) -> None:
+    """Scenario 4.6, as verify asks for it."""
+    (check,) = (one for one in role_checks(n8n_verify_end_to_end=True) if one["id"] == "4.6")
+    probe = next(one for one in check["active_probes"] if "4.6" in str(one) and "calls, " in str(one))
+    assert (not unmatched({"stdout": told}, probe["expect"])) is verdict
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -80,6 +80,11 @@ class World:
         live = self.n8n.api("GET", f"/workflows?name={workflow}")["data"][0]
         return self.n8n.api("GET", f"/executions?workflowId={live['id']}&status={status}&includeData=true")["data"]
 
+    def execution(self, run_id: str, workflow: str, status: str) -> dict[str, Any]:
+        """This one, as soon as n8n has kept it: it answers before."""
+        (found,) = until(lambda: [run for run in self.executions(workflow, status) if run["id"] == run_id])
+        return found
+
 
 @pytest.fixture(scope="module")
 def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
@@ -111,7 +116,7 @@ def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
         docker("rm", "-f", "-v", double.name)
 
 
-def until(seen: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(seen: Callable[[], Any], seconds: float = 120.0) -> Any:
     """What was waited for, or the last that was seen instead."""
     deadline = time.monotonic() + seconds
     while True:

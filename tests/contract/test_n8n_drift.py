@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.n8n import Rig
+from tests.contract.n8n_world import until
 from tests.support.flows import call, called, flow, hook, node
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
@@ -246,10 +246,8 @@ def test_what_n8n_tells_of_itself(n8n: Rig) -> None:
     assert [item["type"] for item in found] == ["httpHeaderAuth"]
     n8n.hook("drift/stop", json={})
     failed = {**n8n.connection, "workflow": "drift-stop", "status": "error", "limit": 1}
-    deadline = time.monotonic() + 10
-    while not (ran := run_module("n8n_execution_info", failed)["executions"]) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert ran[0]["error"] == {"message": "no use", "node": "Give up"}
+    (ran,) = until(lambda: run_module("n8n_execution_info", failed)["executions"])
+    assert ran["error"] == {"message": "no use", "node": "Give up"}
 
 
 def test_a_credential_that_was_renamed_or_is_rotated(n8n: Rig) -> None:

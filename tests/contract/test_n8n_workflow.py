@@ -3,12 +3,12 @@ from __future__ import annotations
 import copy
 import json
 import threading
-import time
 from typing import Any
 
 import pytest
 
 from tests.contract.n8n import Rig, postgres_credential, role_workflow
+from tests.contract.n8n_world import until
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -114,11 +114,11 @@ def test_no_call_is_lost_while_a_workflow_is_updated(n8n: Rig) -> None:
     caller = threading.Thread(target=call)
     caller.start()
     run_module("n8n_workflow", {**params, "definition": edited(definition)})
-    stop.wait(1.0)
+    taken_up = until(lambda: n8n.hook("events/log", json=GOOD).json().get("status") == "kept")
     stop.set()
     caller.join()
+    assert taken_up
     assert set(answers) == {201}
-    assert n8n.hook("events/log", json=GOOD).json()["status"] == "kept"
     remove(n8n, "event-logger")
 
 
@@ -171,10 +171,7 @@ def test_a_deleted_credential_is_noticed(n8n: Rig) -> None:
     mended = run_module("n8n_workflow", params)
     assert "nodes.Insert event.credentials.postgres" in mended["actions"][0]
     # Without the owner's login nobody tells when n8n has taken up the new version; mostly that is half a second.
-    deadline = time.monotonic() + 20
-    while (answer := n8n.hook("events/log", json=GOOD)).status_code != 201 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert answer.status_code == 201
+    assert until(lambda: n8n.hook("events/log", json=GOOD).status_code == 201)
     remove(n8n, "event-logger")
 
 

@@ -110,11 +110,12 @@ def test_whatever_can_fail_is_tried_four_times(workflows: dict[str, Any], name: 
     ("told", "verdict"),
     [
         ("4 calls, 2.0 s, 4.0 s, 8.0 s", True),
-        ("4 calls, 3.6 s, 12.0 s, 30.5 s", True),
+        ("4 calls, 6.9 s, 8.9 s, 12.9 s", True),
         ("4 calls, 1.9 s, 4.0 s, 8.0 s", False),
         ("4 calls, 2.0 s, 2.0 s, 8.0 s", False),
         ("4 calls, 2.0 s, 4.0 s, 7.9 s", False),
-        ("4 calls, 0.0 s, 0.0 s, 0.0 s", False),
+        ("4 calls, 8.0 s, 8.0 s, 8.0 s", False),
+        ("4 calls, 2.0 s, 4.0 s, 13.0 s", False),
         ("3 calls, 2.0 s, 4.0 s", False),
     ],
 )

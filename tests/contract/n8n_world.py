@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import requests
 from tests.contract.n8n import Rig, postgres_credential
 from tests.support.containers import Container, docker
 from tests.support.run_module import run_module
+from tests.support.waiting import until
 from tests.support.workflows import role_workflows
 
 DOUBLE = Path(__file__).resolve().parents[2] / "images" / "service-double" / "service_double.py"
@@ -114,16 +114,6 @@ def world(n8n: Rig, container: Callable[..., Container]) -> Iterator[World]:
     # The next module's have the same names on the network.
     for double in doubles.values():
         docker("rm", "-f", "-v", double.name)
-
-
-def until(seen: Callable[[], Any], seconds: float = 120.0) -> Any:
-    """What was waited for, or the last that was seen instead."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = seen()
-        if found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
 
 
 def task(task_id: str, **more: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from psycopg2 import sql
 
 from tests.support.containers import docker
 from tests.support.run_module import run_module
+from tests.support.waiting import until
 
 # What a host gets, and what runs on the droplet since before us.
 VERSIONS = (17, 15)
@@ -145,7 +146,7 @@ def reading(database: Database, query: str) -> Iterator[list[float]]:
     def read() -> None:
         with contextlib.closing(database.connect()) as reader, reader.cursor() as cursor:
             reader.autocommit = True
-            cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{PATIENCE:.0f}s",))
+            cursor.execute(f"SET lock_timeout = '{PATIENCE}s'")
             while not done.is_set():
                 began = time.monotonic()
                 cursor.execute(query)
@@ -155,19 +156,11 @@ def reading(database: Database, query: str) -> Iterator[list[float]]:
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
         try:
-            until(lambda: waits or reader.done())
+            assert until(lambda: waits or reader.done(), 30)
             yield waits
         finally:
             done.set()
         reader.result()
-
-
-def until(seen: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait for what has to come."""
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -179,13 +172,13 @@ class Gate:
     def __post_init__(self) -> None:
         self.database.rows(GATE)
 
-    def waited_at(self) -> bool:
-        """Whether a statement of somebody else's is at it."""
+    def reached(self) -> None:
+        """Wait until a statement of somebody else's is at it."""
         waiting = (
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pass_gate'"
             " AND state = 'active' AND pid <> pg_backend_pid()"
         )
-        return bool(self.database.rows(waiting))
+        assert until(lambda: self.database.rows(waiting), 30)
 
     def open(self) -> None:
         self.database.rows("INSERT INTO gate VALUES (true)")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.postgres import Database, Gate, holding, migrate_files, named, until
+from tests.contract.postgres import Database, Gate, holding, migrate_files, named
 from tests.support.forked import Forked
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -32,7 +32,7 @@ def test_during_a_long_first_file_others_look_and_wait(database: Database) -> No
     gate = Gate(database)
     for _try in range(2):
         runs = [Forked(lambda: migrate_files(database, files)["changed"]) for _rival in range(2)]
-        until(gate.waited_at)
+        gate.reached()
         assert info(database, files)["pending"] == ["002_b.sql"]
         with pytest.raises(ModuleFailed, match=r"another migration run holds the lock \(process \d+"):
             migrate_files(database, files, check=True, lock_wait=0)

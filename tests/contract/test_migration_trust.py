@@ -17,9 +17,10 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrati
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.session import Session
 from ansible_collections.bestviable.planner_memory.plugins.module_utils._migrations.statements import Statement
 
-from tests.contract.postgres import PATIENCE, Database, Gate, Server, migrate, reading, server, until
+from tests.contract.postgres import PATIENCE, Database, Gate, Server, holding, migrate, reading, server
 from tests.support.forked import Forked, killed_after
 from tests.support.run_module import ModuleFailed, run_module
+from tests.support.waiting import until
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "roles" / "schema" / "files" / "migrations"
 SHIPPED = [{"name": path.name, "sql": path.read_text()} for path in sorted(MIGRATIONS.glob("*.sql"))]
@@ -163,7 +164,7 @@ def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> No
     slow = {"name": "001_slow.sql", "sql": "CREATE TABLE slow (id int); SELECT public.pass_gate();"}
     gate = Gate(database)
     first = Forked(lambda: migrate(database, slow)["changed"])
-    until(gate.waited_at)
+    gate.reached()
     with pytest.raises(
         ModuleFailed, match=r"another migration run holds the lock \(process \d+, user \w+, from .+, since"
     ):
@@ -175,12 +176,11 @@ def test_one_that_may_not_wait_says_who_holds_the_lock(database: Database) -> No
 def test_who_uses_a_table_is_never_kept_waiting_for_long(database: Database) -> None:
     migrate(database, *SHIPPED)
     change = {"name": "004_priority.sql", "sql": "ALTER TABLE events ADD COLUMN priority integer;"}
-    with contextlib.closing(database.connect()) as holder, holder.cursor() as cursor:
-        cursor.execute("SELECT * FROM events")
+    with holding(database, "SELECT * FROM events"):
         run = Forked(lambda: migrate(database, *SHIPPED, change, lock_wait=20 * PATIENCE)["actions"])
         with reading(database, "SELECT 1 FROM events LIMIT 1") as waits:
             # The reader queues behind the change, several times, each time no longer than the change waits.
-            until(lambda: len([wait for wait in waits if wait > 0.3]) >= 2)
+            assert until(lambda: len([wait for wait in waits if wait > 0.3]) >= 2, 30)
     assert run.answer() == ["apply 004_priority.sql"]
 
 
@@ -311,10 +311,10 @@ def test_a_lost_lock_ends_the_run_before_the_next_file(database: Database) -> No
     slow = {"name": "001_slow.sql", "sql": "SELECT public.pass_gate();"}
     gate = Gate(database)
     run = Forked(lambda: migrate(database, slow, {**BASE, "name": "002_base.sql"}))
-    until(gate.waited_at)
+    gate.reached()
     holders = "FROM pg_locks WHERE locktype = 'advisory' AND granted"
     database.rows(f"SELECT pg_terminate_backend(pid) {holders}")
-    until(lambda: not database.rows(f"SELECT pid {holders}"))
+    assert until(lambda: not database.rows(f"SELECT pid {holders}"), 30)
     gate.open()
     with pytest.raises(
         ModuleFailed,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import Rig
-from tests.contract.n8n_world import until
 from tests.support.flows import call, called, flow, hook, node
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
+from tests.support.waiting import until
 
 TAG = "contract-drift"
 COLUMNS = 'id, name, active, "isArchived", nodes, settings, "versionId", "activeVersionId", "updatedAt"'

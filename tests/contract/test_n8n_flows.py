@@ -15,8 +15,9 @@ from ansible_collections.bestviable.planner_memory.plugins.module_utils._live.pr
 from ansible_collections.bestviable.planner_memory.plugins.plugin_utils._checks import judge, questions
 
 from tests.contract.n8n import DATABASE_PASSWORD, postgres_credential
-from tests.contract.n8n_world import NEVER, PLAN, SCHEDULE, TIMEOUT, TOKEN, World, of_task, task, until
+from tests.contract.n8n_world import NEVER, PLAN, SCHEDULE, TIMEOUT, TOKEN, World, of_task, task
 from tests.support.run_module import run_module
+from tests.support.waiting import until
 from tests.support.workflows import rendered, role_checks
 
 

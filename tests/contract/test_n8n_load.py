@@ -11,9 +11,10 @@ from typing import Any
 import requests
 
 from tests.contract.n8n import Rig
-from tests.contract.n8n_world import TOKEN, World, until
+from tests.contract.n8n_world import TOKEN, World
 from tests.support.flows import flow, node
 from tests.support.run_module import run_module
+from tests.support.waiting import until
 from tests.support.workflows import role_variables
 
 RATE = 50

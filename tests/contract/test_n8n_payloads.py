@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.contract.n8n_world import PLAN, TOKEN, World, of_task, task, until
+from tests.contract.n8n_world import PLAN, TOKEN, World, of_task, task
+from tests.support.waiting import until
 
 ENDLESS = '{"event_type": "note", "event_source": "contract", "payload": {"a": 1e999}}'
 HALF = "\ud83d"

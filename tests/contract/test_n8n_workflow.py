@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.contract.n8n import Rig, postgres_credential, role_workflow
-from tests.contract.n8n_world import until
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
+from tests.support.waiting import until
 
 CREDENTIAL = "workflow-pg"
 GOOD = {"event_type": "contract.test", "event_source": "contract", "payload": {"a": [1, "x,'\"$1{{ }}"]}}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.contract.postgres import Database, Gate, migrate, until
+from tests.contract.postgres import Database, Gate, holding, migrate
 from tests.support.law import Law
 from tests.support.run_module import ModuleFailed, run_module
 
@@ -169,7 +167,7 @@ def test_who_holds_the_lock_is_named(database: Database) -> None:
     holder = rf"holds the lock \(process \d+, user {database.server.user}, from .+, since"
     gate = Gate(database)
     run = start(database, {"name": "001_slow.sql", "sql": "SELECT public.pass_gate();"})
-    until(gate.waited_at)
+    gate.reached()
     with pytest.raises(ModuleFailed, match=holder):
         migrate(database, FIRST, lock_wait=0.2)
     gate.open()
@@ -178,14 +176,11 @@ def test_who_holds_the_lock_is_named(database: Database) -> None:
 
 def test_a_table_in_use_is_waited_for_politely(database: Database) -> None:
     migrate(database, FIRST)
-    with contextlib.closing(database.connect()) as other, other.cursor() as cursor:
-        cursor.execute("SELECT * FROM first")
-        with pytest.raises(ModuleFailed, match=r"002_second.sql got no lock on a table in use within 0.5 s"):
-            migrate(database, FIRST, SECOND, lock_timeout=100, lock_wait=0.5)
-        release = threading.Timer(0.5, other.rollback)
-        release.start()
+    sentence = r"002_second.sql got no lock on a table in use within 0.5 s"
+    with holding(database, "SELECT * FROM first"), pytest.raises(ModuleFailed, match=sentence):
+        migrate(database, FIRST, SECOND, lock_timeout=100, lock_wait=0.5)
+    with holding(database, "SELECT * FROM first", 0.5):
         assert migrate(database, FIRST, SECOND, lock_timeout=100, lock_wait=20)["changed"] is True
-        release.join()
 
 
 def test_a_statement_that_takes_too_long_is_cancelled(database: Database) -> None:

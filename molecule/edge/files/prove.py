@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import NamedTemporaryFile
@@ -219,7 +220,7 @@ def watchdog(rig: Rig, events: Callable[[], list[tuple[str, float]]]) -> None:
     told("-H", "Content-Type: application/json", "-d", '{"unhealthy": true}')
     until("given up", lambda: rig.report("watchdog")["given_up"] == ["sick"])
     proved("SIGSTOP once and /health broken four times: healthy again and routed each time", True)
-    delays = [later - sooner for (what, sooner), (then, later) in zip(events(), events()[1:])
+    delays = [later - sooner for (what, sooner), (then, later) in pairwise(events())
               if "unhealthy" in what and then == "start"]  # fmt: skip
     proved(f"restarted {restarts()} times, each after the engine's verdict",
            restarts() == len(delays) == 5 <= rig.report("watchdog")["restarts"])  # fmt: skip

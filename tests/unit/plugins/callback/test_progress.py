@@ -13,6 +13,8 @@ from ansible_collections.bestviable.planner_memory.plugins.callback.progress imp
     modules_run,
 )
 
+from tests.support.waiting import until
+
 
 class Watch:
     def __init__(self) -> None:
@@ -180,10 +182,7 @@ def test_the_callback_beats_counts_and_ends(watch: Watch) -> None:
     callback.v2_playbook_on_start(None)
     callback.v2_runner_on_start(host, task)
     watch.now += 20
-    for _attempt in range(3000):
-        if callback._display.lines:
-            break
-        threading.Event().wait(0.02)
+    assert until(lambda: callback._display.lines, 60)
     assert callback._display.lines[0] == "… still running: Wait (web, 20 s)"
     callback.v2_runner_on_ok(SimpleNamespace(_task=task, _host=host, _result={"rc": 0}))
     callback.v2_playbook_on_stats(None)
